@@ -10,8 +10,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from ns3_scenarios.sweeps import SweepSpec, plan
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOTSTRAP = ROOT / "tools" / "bootstrap.sh"
@@ -234,3 +237,13 @@ def test_bootstrap_asks_for_everything_at_once(bare_machine: Path) -> None:
 def test_bootstrap_misses_nothing_on_a_complete_machine(bare_machine: Path) -> None:
     result = bootstrap(bare_machine, "--missing")
     assert (result.returncode, result.stdout.strip(), result.stderr) == (0, "", "")
+
+
+# The README
+
+
+def test_readme_sweep_is_valid() -> None:
+    spec = re.search(r"```yaml\n(.*?)```", text_of("README.md"), re.DOTALL)
+    assert spec
+    runs = plan(SweepSpec.model_validate(yaml.safe_load(spec[1]))).runs
+    assert len(runs) == 8 * 2
