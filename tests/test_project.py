@@ -28,7 +28,7 @@ PRODUCT = (
     "env/",
     "agent_learning/",
 )
-NS3_MODULES = {"ns", "ns3", "cppyy", "libcppyy"}
+NS3_MODULES = {"_ran", "cppyy", "libcppyy", "ns", "ns3"}
 
 
 def project_files() -> list[str]:
