@@ -1,0 +1,385 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+
+#include "ran-bearer.h"
+
+#include "ns3/boolean.h"
+#include "ns3/codel-queue-disc.h"
+#include "ns3/log.h"
+#include "ns3/queue-item.h"
+#include "ns3/simulator.h"
+#include "ns3/string.h"
+#include "ns3/trace-source-accessor.h"
+#include "ns3/uinteger.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ns3
+{
+
+NS_LOG_COMPONENT_DEFINE("RanBearer");
+NS_OBJECT_ENSURE_REGISTERED(RanBearer);
+
+namespace
+{
+
+/// A packet as ns-3's queue disciplines take it
+class RanQueueItem : public QueueDiscItem
+{
+  public:
+    explicit RanQueueItem(Ptr<Packet> packet)
+        : QueueDiscItem(packet, Address(), 0)
+    {
+    }
+
+    void AddHeader() override
+    {
+    }
+
+    bool Mark() override
+    {
+        return false;
+    }
+};
+
+} // namespace
+
+TypeId
+RanBearer::GetTypeId()
+{
+    static TypeId tid =
+        TypeId("ns3::RanBearer")
+            .SetParent<Object>()
+            .SetGroupName("Ran")
+            .AddConstructor<RanBearer>()
+            .AddAttribute("MaxQueueBytes",
+                          "Bound of the transmission queue in bytes not yet transmitted.",
+                          UintegerValue(300000),
+                          MakeUintegerAccessor(&RanBearer::m_maxBytes),
+                          MakeUintegerChecker<uint64_t>(1))
+            .AddAttribute("UseCodel",
+                          "Keep the queue short with CoDel (RFC 8289, ns-3's CoDelQueueDisc).",
+                          BooleanValue(false),
+                          MakeBooleanAccessor(&RanBearer::m_useCodel),
+                          MakeBooleanChecker())
+            .AddTraceSource("Enqueue",
+                            "A packet arrived at the queue.",
+                            MakeTraceSourceAccessor(&RanBearer::m_enqueueTrace),
+                            "ns3::Packet::TracedCallback")
+            .AddTraceSource("Drop",
+                            "A packet was dropped by the queue or given up by HARQ.",
+                            MakeTraceSourceAccessor(&RanBearer::m_dropTrace),
+                            "ns3::Packet::TracedCallback")
+            .AddTraceSource("Deliver",
+                            "A packet was delivered, with its delay.",
+                            MakeTraceSourceAccessor(&RanBearer::m_deliverTrace),
+                            "ns3::RanBearer::DeliverTracedCallback");
+    return tid;
+}
+
+RanBearer::RanBearer() = default;
+RanBearer::~RanBearer() = default;
+
+void
+RanBearer::DoInitialize()
+{
+    if (m_useCodel)
+    {
+        m_codel = CreateObjectWithAttributes<CoDelQueueDisc>(
+            "MaxSize",
+            StringValue(std::to_string(m_maxBytes) + "B"));
+        m_codel->TraceConnectWithoutContext(
+            "Drop",
+            MakeCallback(&RanBearer::CodelDrop, this));
+        m_codel->Initialize();
+    }
+    Object::DoInitialize();
+}
+
+void
+RanBearer::DoDispose()
+{
+    m_receiver.Nullify();
+    m_activation.Nullify();
+    m_sdus.clear();
+    m_codel = nullptr;
+    Object::DoDispose();
+}
+
+void
+RanBearer::SetReceiver(Callback<void, const Packets&> callback)
+{
+    m_receiver = callback;
+}
+
+void
+RanBearer::SetActivation(Callback<void> callback)
+{
+    m_activation = callback;
+}
+
+void
+RanBearer::SetFullBuffer()
+{
+    m_fullBuffer = true;
+}
+
+void
+RanBearer::Enqueue(Ptr<Packet> packet)
+{
+    const uint32_t bytes = packet->GetSize();
+    const bool wasEmpty = BacklogBytes() == 0;
+    m_counters.offeredBits += 8ULL * bytes;
+    m_enqueueTrace(packet);
+    if (m_codel)
+    {
+        auto item = Create<RanQueueItem>(packet);
+        item->SetTimeStamp(Simulator::Now());
+        m_codel->Enqueue(item);
+    }
+    else if (m_unsentBytes + bytes > m_maxBytes)
+    {
+        CountDrop(bytes, packet);
+        return;
+    }
+    else
+    {
+        m_sdus.push_back(Sdu{.packet = packet, .bytes = bytes, .since = Simulator::Now()});
+        m_unsentBytes += bytes;
+    }
+    if (wasEmpty && BacklogBytes() > 0 && !m_activation.IsNull())
+    {
+        m_activation();
+    }
+}
+
+uint64_t
+RanBearer::BacklogBytes() const
+{
+    if (m_fullBuffer)
+    {
+        return UINT32_MAX;
+    }
+    constexpr uint32_t header = MAC_HEADER_BYTES + RLC_HEADER_BYTES + PDCP_HEADER_BYTES;
+    uint64_t bytes = m_unsentBytes;
+    uint64_t packets = m_baseSn + m_sdus.size() - m_sendSn;
+    if (m_codel)
+    {
+        bytes += m_codel->GetNBytes();
+        packets += m_codel->GetNPackets();
+    }
+    return bytes + packets * header;
+}
+
+Time
+RanBearer::HeadDelay() const
+{
+    const uint64_t index = m_sendSn - m_baseSn;
+    return index < m_sdus.size() ? Simulator::Now() - m_sdus[index].since : Time(0);
+}
+
+bool
+RanBearer::Advance()
+{
+    if (m_sendSn - m_baseSn < m_sdus.size())
+    {
+        return true;
+    }
+    if (m_codel)
+    {
+        if (Ptr<QueueDiscItem> item = m_codel->Dequeue())
+        {
+            const uint32_t bytes = item->GetSize();
+            m_sdus.push_back(
+                Sdu{.packet = item->GetPacket(), .bytes = bytes, .since = item->GetTimeStamp()});
+            m_unsentBytes += bytes;
+            return true;
+        }
+    }
+    return false;
+}
+
+RanPdu
+RanBearer::Transmit(uint32_t tbBytes)
+{
+    RanPdu pdu;
+    if (m_fullBuffer)
+    {
+        constexpr uint32_t header = MAC_HEADER_BYTES + RLC_HEADER_BYTES + PDCP_HEADER_BYTES;
+        const uint32_t sdus = 1 + tbBytes / (FULL_BUFFER_SDU_BYTES + header);
+        const uint32_t headers = sdus * header;
+        pdu.payloadBytes = tbBytes > headers ? tbBytes - headers : 0;
+        m_counters.offeredBits += 8ULL * pdu.payloadBytes;
+        m_inAirBits += 8ULL * pdu.payloadBytes;
+        return pdu;
+    }
+    uint32_t room = tbBytes;
+    while (Advance())
+    {
+        Sdu& sdu = m_sdus[m_sendSn - m_baseSn];
+        const uint32_t left = sdu.bytes - sdu.sent;
+        const uint32_t header =
+            MAC_HEADER_BYTES +
+            (sdu.sent ? RLC_SEGMENT_HEADER_BYTES : RLC_HEADER_BYTES + PDCP_HEADER_BYTES);
+        if (room <= header)
+        {
+            break;
+        }
+        const uint32_t take = std::min(left, room - header);
+        if (pdu.payloadBytes == 0)
+        {
+            pdu.firstSn = m_sendSn;
+            pdu.firstBytes = take;
+        }
+        else
+        {
+            pdu.lastBytes = take;
+        }
+        pdu.lastSn = m_sendSn;
+        pdu.payloadBytes += take;
+        room -= take + header;
+        sdu.sent += take;
+        m_unsentBytes -= take;
+        if (sdu.sent < sdu.bytes)
+        {
+            break;
+        }
+        ++m_sendSn;
+    }
+    return pdu;
+}
+
+template <typename F>
+void
+RanBearer::ForEachSdu(const RanPdu& pdu, F function)
+{
+    // SDUs before the base are lost ones, of which a later segment was still in the air.
+    for (uint64_t sn = std::max(pdu.firstSn, m_baseSn); sn <= pdu.lastSn; ++sn)
+    {
+        Sdu& sdu = m_sdus[sn - m_baseSn];
+        function(sdu,
+                 sn == pdu.firstSn  ? pdu.firstBytes
+                 : sn == pdu.lastSn ? pdu.lastBytes
+                                    : sdu.bytes);
+    }
+}
+
+void
+RanBearer::Deliver(const RanPdu& pdu)
+{
+    if (pdu.payloadBytes == 0)
+    {
+        return;
+    }
+    if (m_fullBuffer)
+    {
+        m_counters.deliveredBits += 8ULL * pdu.payloadBytes;
+        m_inAirBits -= 8ULL * pdu.payloadBytes;
+        return;
+    }
+    ForEachSdu(pdu, [](Sdu& sdu, uint32_t bytes) { sdu.arrived += bytes; });
+    Release();
+}
+
+void
+RanBearer::Lose(const RanPdu& pdu)
+{
+    if (pdu.payloadBytes == 0)
+    {
+        return;
+    }
+    if (m_fullBuffer)
+    {
+        m_counters.droppedBits += 8ULL * pdu.payloadBytes;
+        m_inAirBits -= 8ULL * pdu.payloadBytes;
+        return;
+    }
+    ForEachSdu(pdu, [this](Sdu& sdu, uint32_t) {
+        if (!sdu.lost)
+        {
+            sdu.lost = true;
+            CountDrop(sdu.bytes, sdu.packet);
+        }
+    });
+    // The rest of an SDU whose segment is lost would be sent in vain.
+    const uint64_t index = m_sendSn - m_baseSn;
+    if (index < m_sdus.size() && m_sdus[index].lost)
+    {
+        m_unsentBytes -= m_sdus[index].bytes - m_sdus[index].sent;
+        m_sdus[index].sent = m_sdus[index].bytes;
+        ++m_sendSn;
+    }
+    Release();
+}
+
+void
+RanBearer::Release()
+{
+    Packets packets;
+    while (!m_sdus.empty() && (m_sdus.front().lost || m_sdus.front().arrived == m_sdus.front().bytes))
+    {
+        const Sdu done = std::move(m_sdus.front());
+        m_sdus.pop_front();
+        ++m_baseSn;
+        if (done.lost)
+        {
+            continue;
+        }
+        const Time delay = Simulator::Now() - done.since;
+        const double delayMs = delay.GetSeconds() * 1e3;
+        m_counters.deliveredBits += 8ULL * done.bytes;
+        m_counters.delaysMs.push_back(static_cast<float>(delayMs));
+        if (m_lastDelayMs >= 0)
+        {
+            m_counters.jitterSumMs += std::abs(delayMs - m_lastDelayMs);
+            ++m_counters.jitterCount;
+        }
+        m_lastDelayMs = delayMs;
+        m_deliverTrace(done.packet, delay);
+        packets.push_back(done.packet);
+    }
+    if (!packets.empty() && !m_receiver.IsNull())
+    {
+        m_receiver(packets);
+    }
+}
+
+void
+RanBearer::CountDrop(uint32_t bytes, Ptr<const Packet> packet)
+{
+    m_counters.droppedBits += 8ULL * bytes;
+    m_dropTrace(packet);
+}
+
+void
+RanBearer::CodelDrop(Ptr<const QueueDiscItem> item)
+{
+    CountDrop(item->GetSize(), item->GetPacket());
+}
+
+uint64_t
+RanBearer::QueuedBits() const
+{
+    uint64_t bytes = 0;
+    for (const Sdu& sdu : m_sdus)
+    {
+        bytes += sdu.lost ? 0 : sdu.bytes;
+    }
+    if (m_codel)
+    {
+        bytes += m_codel->GetNBytes();
+    }
+    return 8 * bytes + m_inAirBits;
+}
+
+RanBearerCounters
+RanBearer::TakeCounters()
+{
+    RanBearerCounters taken = std::move(m_counters);
+    m_counters = RanBearerCounters();
+    return taken;
+}
+
+} // namespace ns3

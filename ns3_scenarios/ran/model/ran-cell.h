@@ -1,0 +1,397 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+
+#ifndef RAN_CELL_H
+#define RAN_CELL_H
+
+#include "ran-channel.h"
+#include "ran-error-model.h"
+#include "ran-mcs-table.h"
+#include "ran-scheduler.h"
+#include "ran-ue.h"
+
+#include "ns3/object.h"
+#include "ns3/random-variable-stream.h"
+#include "ns3/traced-callback.h"
+
+#include <array>
+#include <deque>
+#include <string>
+#include <vector>
+
+namespace ns3
+{
+
+/**
+ * The resource grid of a cell. Groups are of equal size, so that their number times their size is
+ * the number of resource blocks exactly.
+ */
+struct RanGrid
+{
+    uint8_t numerology{0};    ///< subcarrier spacing is 15 kHz times 2^numerology
+    double bandwidthHz{0};    ///< channel bandwidth
+    uint32_t nRb{0};          ///< resource blocks
+    uint32_t nRbg{0};         ///< resource-block groups
+    double rbPerRbg{0};       ///< resource blocks per group
+    double rbHz{0};           ///< width of a resource block
+    int64_t slotNs{1000000};  ///< slot duration
+
+    /**
+     * \return occupied bandwidth, Hz
+     */
+    double OccupiedHz() const
+    {
+        return nRb * rbHz;
+    }
+
+    /**
+     * \param o another grid
+     * \return whether groups of both lie on the same frequencies
+     */
+    bool SameBands(const RanGrid& o) const
+    {
+        return nRbg == o.nRbg && OccupiedHz() == o.OccupiedHz();
+    }
+};
+
+/**
+ * A transport block on its way.
+ */
+struct RanTransportBlock
+{
+    RanFlow* flow{nullptr};     ///< whose it is
+    RanPdu pdu;                 ///< what it carries
+    RanMcs mcs{};               ///< modulation and coding
+    uint8_t mcsIndex{0};        ///< index of the MCS
+    uint32_t bits{0};           ///< size
+    uint32_t units{0};          ///< units of the grid that it takes
+    uint32_t firstUnit{0};      ///< the first of them
+    uint8_t symbols{0};         ///< symbols that it lasts
+    uint8_t endSymbol{0};       ///< symbol of the slot after its last
+    double resourceElements{0}; ///< that carry data
+    double psd{0};              ///< transmitted power spectral density, W/Hz
+    uint8_t transmissions{0};   ///< so far, with this one
+    double miBits{0};           ///< mutual information received so far, bits
+    double codedBits{0};        ///< coded bits received so far
+    double firstCodedBits{0};   ///< coded bits of the first transmission
+    bool decoded{false};        ///< whether the last transmission succeeded
+    int64_t readyNs{0};         ///< earliest decision on a repetition
+};
+
+/**
+ * What a cell, or the users of a cell, transmit in the present slot.
+ */
+struct RanTransmission
+{
+    bool active{false};          ///< whether there is any
+    std::vector<double> psd;     ///< per group, W/Hz
+    std::vector<RanLink*> owner; ///< per group: whose it is, for beams and uplink positions
+};
+
+/**
+ * \ingroup ran
+ *
+ * A cell: resource grid, schedulers, link adaptation and HARQ. In each slot the network
+ * calls \c Decide and then, when all cells have decided, \c Transmit.
+ */
+class RanCell : public Object
+{
+  public:
+    static TypeId GetTypeId();
+
+    RanCell();
+    ~RanCell() override;
+
+    uint32_t id{0};                ///< index in the network
+    uint32_t carrier{0};           ///< index of its carrier
+    uint32_t site{0};              ///< index of its site
+    Ptr<MobilityModel> mobility;   ///< of the site
+    Ptr<UniformPlanarArray> array; ///< antenna
+    Ptr<RanChannel> channel;       ///< of its carrier
+    Ptr<RanErrorModel> errorModel; ///< decoding
+    std::vector<RanCell*> neighbours; ///< co-channel cells, nearest first
+    std::vector<RanGeometry> geometries; ///< to each user of the network, by its index
+
+    /**
+     * Change the grid, in flight too.
+     * \param bandwidthHz channel bandwidth
+     * \param numerology numerology
+     * \param nRb resource blocks
+     * \param rbgSize resource blocks per group, 0 for the standard's
+     */
+    void SetGrid(double bandwidthHz, uint8_t numerology, uint32_t nRb, uint32_t rbgSize);
+
+    /**
+     * \return the grid
+     */
+    const RanGrid& GetGrid() const
+    {
+        return m_grid;
+    }
+
+    /**
+     * \param dbm power over the whole carrier
+     */
+    void SetTxPower(double dbm);
+    /**
+     * \return power over the whole carrier, dBm
+     */
+    double GetTxPower() const;
+    /**
+     * \return power spectral density of the downlink, W/Hz
+     */
+    double DownlinkPsd() const;
+    /**
+     * \param bler target of the outer loop
+     */
+    void SetTargetBler(double bler);
+    /**
+     * \return target of the outer loop
+     */
+    double GetTargetBler() const;
+    /**
+     * \param policy round_robin, proportional_fair, max_ci or qos
+     */
+    void SetScheduler(RanPolicy policy);
+    /**
+     * \param shares by slice, for both directions
+     */
+    void SetShares(const std::vector<RanSliceShare>& shares);
+    /**
+     * \param deg down-tilt of the array
+     */
+    void SetTilt(double deg);
+
+    /**
+     * Serve a flow.
+     * \param flow the flow
+     */
+    void AddFlow(RanFlow* flow);
+
+    /**
+     * A flow has something to send.
+     * \param flow the flow
+     */
+    void Activate(RanFlow* flow);
+
+    /**
+     * \return whether there is or will be something to do without further arrivals
+     */
+    bool HasWork() const;
+
+    /**
+     * \return whether a slot of this cell starts now
+     * \param nowNs the time
+     */
+    bool SlotStarts(int64_t nowNs) const
+    {
+        return nowNs % m_grid.slotNs == 0;
+    }
+
+    /**
+     * Decide what is transmitted in the slot that is being prepared.
+     * \param nowNs the time
+     */
+    void Decide(int64_t nowNs);
+
+    /**
+     * Find out which of the decided blocks arrive.
+     * \param nowNs the time
+     * \return the blocks, which the caller finishes with \c Finish at their time
+     */
+    std::vector<RanTransportBlock>& Transmit(int64_t nowNs);
+
+    /**
+     * A block has been received or not: acknowledge, repeat or give up.
+     * \param block the block
+     */
+    void Finish(RanTransportBlock& block);
+
+    /**
+     * \param block a block of this cell
+     * \return delay from the decision to the end of its decoding
+     */
+    Time CompletionDelay(const RanTransportBlock& block) const;
+
+    /**
+     * Resource blocks times symbols that a direction had between two times.
+     * \param direction which way
+     * \param fromNs from
+     * \param toNs to
+     * \return resource blocks times symbols
+     */
+    double Capacity(RanDirection direction, int64_t fromNs, int64_t toNs) const;
+
+    /**
+     * Take over the present geometry of a link, and divide the neighbours into those that it hears
+     * strongly and the others.
+     * \param link a link of this cell
+     */
+    void RefreshLink(RanLink& link) const;
+
+    /**
+     * \return mean uplink interference over thermal noise since the last call, dB
+     */
+    double TakeInterferenceOverThermalDb();
+
+    /**
+     * \return flows by direction
+     */
+    const std::vector<RanFlow*>& GetFlows(RanDirection direction) const
+    {
+        return m_flows[direction];
+    }
+
+    /**
+     * Delay from an uplink arrival at an empty queue to its first grant.
+     * \return the delay
+     */
+    Time UplinkGrantDelay() const;
+
+  protected:
+    void DoInitialize() override;
+    void DoDispose() override;
+
+  private:
+    /**
+     * \param direction which way
+     * \param slot slot number
+     * \return data symbols of that direction in the slot
+     */
+    uint8_t DataSymbols(RanDirection direction, uint64_t slot) const;
+
+    /**
+     * Schedule one direction.
+     * \param direction which way
+     * \param nowNs the time
+     * \param symbols data symbols
+     */
+    void DecideDirection(RanDirection direction, int64_t nowNs, uint8_t symbols);
+
+    /**
+     * MCS for a flow.
+     * \param flow the flow
+     * \param unitRb resource blocks of one unit
+     * \param nowNs the time
+     * \return index in the MCS table
+     */
+    uint8_t SelectMcs(RanFlow& flow, double unitRb, int64_t nowNs);
+
+    /**
+     * Measure the downlink of a link and report its CQI.
+     * \param link the link
+     * \param nowNs the time
+     */
+    void Measure(RanLink& link, int64_t nowNs);
+
+    /**
+     * Uplink power control (TS 38.213 7.1.1).
+     * \param link the link
+     * \param rb resource blocks transmitted on
+     * \return power spectral density, W/Hz
+     */
+    double UplinkPsd(const RanLink& link, double rb) const;
+
+    /**
+     * \param link the link
+     * \return resource blocks at which the user reaches its full power
+     */
+    double UplinkLimitRb(const RanLink& link) const;
+
+    /**
+     * Interference that a user receives in one group, without noise.
+     * \param link its link
+     * \param group index of the group
+     * \return W/Hz
+     */
+    double DownlinkInterference(const RanLink& link, uint32_t group) const;
+
+    /**
+     * Interference that this cell receives in one group while it listens to a link.
+     * \param link the link
+     * \param group index of the group
+     * \return W/Hz
+     */
+    double UplinkInterference(const RanLink& link, uint32_t group) const;
+
+    /**
+     * What a direction of this cell transmits on another grid's group.
+     * \param direction which way
+     * \param grid the other grid
+     * \param group index of its group
+     * \param owner set to whose transmission it is
+     * \return W/Hz
+     */
+    double PsdOn(RanDirection direction,
+                 const RanGrid& grid,
+                 uint32_t group,
+                 RanLink*& owner) const;
+
+    /**
+     * SINR and mutual information of a block, and whether it is decoded.
+     * \param block the block
+     */
+    void Evaluate(RanTransportBlock& block);
+
+    /**
+     * Draw fast fading anew when its time has come.
+     * \param link the link
+     * \param nowNs the time
+     */
+    void RefreshFading(RanLink& link, int64_t nowNs);
+
+    /// Recompute what depends on grid and target
+    void UpdateThresholds();
+
+    RanGrid m_grid;                        ///< resource grid
+    double m_txPowerDbm;                   ///< over the whole carrier
+    double m_targetBler;                   ///< of the outer loop
+    bool m_outerLoop;                      ///< outer-loop link adaptation
+    std::string m_mcsTableName;            ///< attribute
+    RanMcsTable m_mcsTable{};              ///< which tables
+    uint8_t m_harqMaxRetx;                 ///< repetitions of a block
+    bool m_tdma;                           ///< units are symbols
+    bool m_fdd;                            ///< frequency division duplex
+    std::string m_pattern;                 ///< TDD slots
+    uint8_t m_preparationSlots;            ///< from decision to air
+    uint8_t m_harqRttSlots;                ///< from transmission to repetition
+    uint8_t m_ulGrantSlots;                ///< scheduling request and grant
+    Time m_decodeTime;                     ///< receiver's decoding
+    Time m_cqiPeriod;                      ///< between CQI reports
+    double m_noiseFigureCellDb;            ///< base station
+    double m_noiseFigureUeDb;              ///< user
+    double m_ueMaxPowerDbm;                ///< user's power
+    double m_p0Dbm;                        ///< uplink target per 180 kHz
+    double m_alpha;                        ///< path loss compensation
+    bool m_restart;                        ///< round robin restarts
+
+    std::array<std::vector<RanFlow*>, 2> m_flows;       ///< by direction
+    std::array<std::vector<RanFlow*>, 2> m_active;      ///< with something to send, by order
+    std::array<RanScheduler, 2> m_schedulers;           ///< by direction
+    std::array<std::deque<RanTransportBlock>, 2> m_retransmissions; ///< waiting to be repeated
+    std::array<RanTransmission, 2> m_transmission;      ///< of the present slot
+    std::vector<RanTransportBlock> m_blocks;            ///< of the present slot
+    std::vector<RanCandidate> m_candidates;             ///< scratch
+    std::vector<RanFlow*> m_candidateFlows;             ///< scratch
+    std::vector<uint8_t> m_candidateMcs;                ///< scratch
+    std::vector<uint32_t> m_used;                       ///< scratch: by slice
+    std::vector<double> m_mcsSinrDb;                    ///< SINR at target BLER by MCS
+    std::array<double, 16> m_cqiSinrDb{};               ///< SINR that a CQI stands for
+    double m_noisePsdUe{0};                             ///< W/Hz
+    double m_noisePsdCell{0};                           ///< W/Hz
+    double m_load{0};                                   ///< average share of groups used
+    uint64_t m_loadSlot{0};                             ///< slot up to which it is right
+    double m_uplinkInterference{0};                     ///< filtered, W/Hz
+    double m_iotSum{0};                                 ///< sum of interference over noise
+    uint64_t m_iotCount{0};                             ///< samples of it
+    uint32_t m_nSlices{1};                              ///< number of slices
+    Ptr<UniformRandomVariable> m_random;                ///< decoding
+    Ptr<SpectrumModel> m_bands;                         ///< for fast fading
+
+    TracedCallback<const RanTransportBlock&> m_blockTrace; ///< each transmission
+};
+
+} // namespace ns3
+
+#endif /* RAN_CELL_H */

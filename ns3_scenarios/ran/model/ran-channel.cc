@@ -1,0 +1,241 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+
+#include "ran-channel.h"
+
+#include "ns3/boolean.h"
+#include "ns3/double.h"
+#include "ns3/enum.h"
+#include "ns3/fatal-error.h"
+#include "ns3/object-factory.h"
+#include "ns3/pointer.h"
+#include "ns3/spectrum-signal-parameters.h"
+#include "ns3/string.h"
+#include "ns3/three-gpp-channel-model.h"
+
+#include <cmath>
+#include <map>
+
+namespace ns3
+{
+
+NS_OBJECT_ENSURE_REGISTERED(RanChannel);
+
+namespace
+{
+
+/// What ns-3 calls an environment of TR 38.901
+struct Environment
+{
+    const char* loss;      ///< type of the path loss model
+    const char* condition; ///< type of the line-of-sight model
+    const char* scenario;  ///< scenario of the channel model
+};
+
+const std::map<std::string, Environment> ENVIRONMENTS{
+    {"UMi",
+     {"ns3::ThreeGppUmiStreetCanyonPropagationLossModel",
+      "ns3::ThreeGppUmiStreetCanyonChannelConditionModel",
+      "UMi-StreetCanyon"}},
+    {"UMa",
+     {"ns3::ThreeGppUmaPropagationLossModel", "ns3::ThreeGppUmaChannelConditionModel", "UMa"}},
+    {"RMa",
+     {"ns3::ThreeGppRmaPropagationLossModel", "ns3::ThreeGppRmaChannelConditionModel", "RMa"}},
+    {"InH-Open",
+     {"ns3::ThreeGppIndoorOfficePropagationLossModel",
+      "ns3::ThreeGppIndoorOpenOfficeChannelConditionModel",
+      "InH-OfficeOpen"}},
+    {"InH-Mixed",
+     {"ns3::ThreeGppIndoorOfficePropagationLossModel",
+      "ns3::ThreeGppIndoorMixedOfficeChannelConditionModel",
+      "InH-OfficeMixed"}},
+};
+
+} // namespace
+
+TypeId
+RanChannel::GetTypeId()
+{
+    static TypeId tid =
+        TypeId("ns3::RanChannel")
+            .SetParent<Object>()
+            .SetGroupName("Ran")
+            .AddConstructor<RanChannel>()
+            .AddAttribute("Environment",
+                          "Environment of TR 38.901: UMi, UMa, RMa, InH-Open or InH-Mixed.",
+                          StringValue("UMi"),
+                          MakeStringAccessor(&RanChannel::m_environment),
+                          MakeStringChecker())
+            .AddAttribute("LineOfSight",
+                          "probabilistic (TR 38.901 Table 7.4.2-1), always or never.",
+                          StringValue("probabilistic"),
+                          MakeStringAccessor(&RanChannel::m_lineOfSight),
+                          MakeStringChecker())
+            .AddAttribute("Shadowing",
+                          "Log-normal shadow fading (TR 38.901 7.4.1).",
+                          BooleanValue(true),
+                          MakeBooleanAccessor(&RanChannel::m_shadowing),
+                          MakeBooleanChecker())
+            .AddAttribute("Fading",
+                          "Clustered fast fading (TR 38.901 7.5).",
+                          BooleanValue(false),
+                          MakeBooleanAccessor(&RanChannel::m_fading),
+                          MakeBooleanChecker())
+            .AddAttribute("FadingPeriod",
+                          "How often fast fading is evaluated anew.",
+                          TimeValue(MilliSeconds(20)),
+                          MakeTimeAccessor(&RanChannel::m_fadingPeriod),
+                          MakeTimeChecker(MicroSeconds(1)))
+            .AddAttribute("Frequency",
+                          "Centre frequency in Hz.",
+                          DoubleValue(3.5e9),
+                          MakeDoubleAccessor(&RanChannel::m_frequency),
+                          MakeDoubleChecker<double>(0.5e9, 100e9));
+    return tid;
+}
+
+RanChannel::RanChannel() = default;
+RanChannel::~RanChannel() = default;
+
+void
+RanChannel::DoInitialize()
+{
+    const auto found = ENVIRONMENTS.find(m_environment);
+    NS_ABORT_MSG_IF(found == ENVIRONMENTS.end(), "no environment " << m_environment);
+    const Environment& environment = found->second;
+    ObjectFactory condition(m_lineOfSight == "always"  ? "ns3::AlwaysLosChannelConditionModel"
+                            : m_lineOfSight == "never" ? "ns3::NeverLosChannelConditionModel"
+                                                       : environment.condition);
+    m_condition = condition.Create<ChannelConditionModel>();
+    ObjectFactory loss(environment.loss);
+    loss.Set("Frequency", DoubleValue(m_frequency));
+    loss.Set("ShadowingEnabled", BooleanValue(m_shadowing));
+    loss.Set("ChannelConditionModel", PointerValue(m_condition));
+    m_loss = loss.Create<PropagationLossModel>();
+    if (m_fading)
+    {
+        auto matrix = CreateObject<ThreeGppChannelModel>();
+        matrix->SetAttribute("Frequency", DoubleValue(m_frequency));
+        matrix->SetAttribute("Scenario", StringValue(environment.scenario));
+        matrix->SetAttribute("ChannelConditionModel", PointerValue(m_condition));
+        matrix->SetAttribute("UpdatePeriod", TimeValue(m_fadingPeriod));
+        m_spectrum = CreateObject<ThreeGppSpectrumPropagationLossModel>();
+        m_spectrum->SetChannelModel(matrix);
+    }
+    Object::DoInitialize();
+}
+
+void
+RanChannel::DoDispose()
+{
+    m_loss = nullptr;
+    m_condition = nullptr;
+    m_spectrum = nullptr;
+    Object::DoDispose();
+}
+
+double
+RanChannel::LossDb(Ptr<MobilityModel> site, Ptr<MobilityModel> user) const
+{
+    return -m_loss->CalcRxPower(0, site, user);
+}
+
+namespace
+{
+
+/// Phase steps of a uniform planar array towards a direction (TR 38.901 7.5-22)
+RanSteering
+SteeringOf(Ptr<const UniformPlanarArray> array, const Vector& direction)
+{
+    // The columns of the rotation matrix of TR 38.901 7.1-4 without slant: the array's own y and z.
+    const double alpha = array->GetAlpha();
+    const double beta = array->GetBeta();
+    const Vector y(-std::sin(alpha), std::cos(alpha), 0);
+    const Vector z(std::cos(alpha) * std::sin(beta), std::sin(alpha) * std::sin(beta), std::cos(beta));
+    const double along = direction.x * y.x + direction.y * y.y;
+    const double up = direction.x * z.x + direction.y * z.y + direction.z * z.z;
+    return {static_cast<float>(2 * M_PI * array->GetAntennaHorizontalSpacing() * along),
+            static_cast<float>(2 * M_PI * array->GetAntennaVerticalSpacing() * up)};
+}
+
+/// Power gain of one element towards a direction
+double
+ElementGain(Ptr<const UniformPlanarArray> array, const Angles& angles)
+{
+    const auto [phi, theta] = array->GetElementFieldPattern(angles);
+    return phi * phi + theta * theta;
+}
+
+} // namespace
+
+RanGeometry
+RanChannel::Geometry(Ptr<const MobilityModel> site,
+                     Ptr<const UniformPlanarArray> cell,
+                     Ptr<const MobilityModel> user,
+                     Ptr<const UniformPlanarArray> ue,
+                     double lossDb) const
+{
+    const Vector a = site->GetPosition();
+    const Vector b = user->GetPosition();
+    const Vector d = b - a;
+    const double length = std::max(1e-9, d.GetLength());
+    const Vector unit(d.x / length, d.y / length, d.z / length);
+    RanGeometry geometry;
+    geometry.gain = std::pow(10, -lossDb / 10) * ElementGain(cell, Angles(b, a)) *
+                    ElementGain(ue, Angles(a, b));
+    geometry.atCell = SteeringOf(cell, unit);
+    geometry.atUser = SteeringOf(ue, Vector(-unit.x, -unit.y, -unit.z));
+    return geometry;
+}
+
+std::vector<float>
+RanChannel::Fading(Ptr<const MobilityModel> site,
+                   Ptr<UniformPlanarArray> cell,
+                   Ptr<const MobilityModel> user,
+                   Ptr<UniformPlanarArray> ue,
+                   Ptr<const SpectrumModel> bands) const
+{
+    const Angles toUser(user->GetPosition(), site->GetPosition());
+    const Angles toCell(site->GetPosition(), user->GetPosition());
+    cell->SetBeamformingVector(cell->GetBeamformingVector(toUser));
+    ue->SetBeamformingVector(ue->GetBeamformingVector(toCell));
+    auto parameters = Create<SpectrumSignalParameters>();
+    parameters->psd = Create<SpectrumValue>(bands);
+    *parameters->psd = 1;
+    const auto received =
+        m_spectrum->CalcRxPowerSpectralDensity(parameters, site, user, cell, ue)->psd;
+    const double full = ElementGain(cell, toUser) * ElementGain(ue, toCell) *
+                        static_cast<double>(cell->GetNumElems() * ue->GetNumElems());
+    std::vector<float> factors;
+    factors.reserve(bands->GetNumBands());
+    for (auto it = received->ConstValuesBegin(); it != received->ConstValuesEnd(); ++it)
+    {
+        factors.push_back(static_cast<float>(*it / full));
+    }
+    return factors;
+}
+
+double
+RanChannel::ArrayGain(uint32_t columns,
+                      uint32_t rows,
+                      const RanSteering& at,
+                      const RanSteering& to)
+{
+    const auto axis = [](uint32_t n, float delta) {
+        if (n == 1)
+        {
+            return 1.0F;
+        }
+        const float half = std::sin(delta / 2);
+        if (std::abs(half) < 1e-5F)
+        {
+            return static_cast<float>(n);
+        }
+        const float ratio = std::sin(static_cast<float>(n) * delta / 2) / half;
+        return ratio * ratio / static_cast<float>(n);
+    };
+    return axis(columns, at.horizontal - to.horizontal) * axis(rows, at.vertical - to.vertical);
+}
+
+} // namespace ns3

@@ -1,0 +1,154 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+
+#ifndef RAN_CHANNEL_H
+#define RAN_CHANNEL_H
+
+#include "ns3/channel-condition-model.h"
+#include "ns3/mobility-model.h"
+#include "ns3/nstime.h"
+#include "ns3/object.h"
+#include "ns3/propagation-loss-model.h"
+#include "ns3/spectrum-model.h"
+#include "ns3/three-gpp-spectrum-propagation-loss-model.h"
+#include "ns3/uniform-planar-array.h"
+
+#include <string>
+#include <vector>
+
+namespace ns3
+{
+
+/**
+ * One direction in space as an array sees it: the phase step between neighbouring elements along
+ * its columns and rows, in radians.
+ */
+struct RanSteering
+{
+    float horizontal{0}; ///< phase step between columns
+    float vertical{0};   ///< phase step between rows
+};
+
+/**
+ * What does not change from slot to slot between a cell and a user.
+ */
+struct RanGeometry
+{
+    double gain{0};       ///< path loss, shadowing and element patterns, linear
+    RanSteering atCell;   ///< direction of the user from the cell's array
+    RanSteering atUser;   ///< direction of the cell from the user's array
+};
+
+/**
+ * \ingroup ran
+ *
+ * Attenuation between cells and users on one carrier, from ns-3's TR 38.901 models: path loss,
+ * line-of-sight state and shadowing (ThreeGppPropagationLossModel), element patterns and arrays
+ * (UniformPlanarArray), and, where asked for, clustered fast fading (ThreeGppChannelModel).
+ */
+class RanChannel : public Object
+{
+  public:
+    static TypeId GetTypeId();
+
+    RanChannel();
+    ~RanChannel() override;
+
+    /**
+     * \param site mobility model of the site
+     * \param cell array of the cell
+     * \param user mobility model of the user
+     * \param ue array of the user
+     * \param lossDb path loss and shadowing between the two
+     * \return the geometry
+     */
+    RanGeometry Geometry(Ptr<const MobilityModel> site,
+                         Ptr<const UniformPlanarArray> cell,
+                         Ptr<const MobilityModel> user,
+                         Ptr<const UniformPlanarArray> ue,
+                         double lossDb) const;
+
+    /**
+     * \param site mobility model of a site
+     * \param user mobility model of a user
+     * \return path loss and shadowing in dB
+     */
+    double LossDb(Ptr<MobilityModel> site, Ptr<MobilityModel> user) const;
+
+    /**
+     * Fast fading of a link whose two arrays point at each other, as a power factor around the
+     * gain of \c Geometry and the full array gain.
+     *
+     * \param site mobility model of the site
+     * \param cell array of the cell
+     * \param user mobility model of the user
+     * \param ue array of the user
+     * \param bands a spectrum model with one band for each resource-block group
+     * \return a factor for each band
+     */
+    std::vector<float> Fading(Ptr<const MobilityModel> site,
+                              Ptr<UniformPlanarArray> cell,
+                              Ptr<const MobilityModel> user,
+                              Ptr<UniformPlanarArray> ue,
+                              Ptr<const SpectrumModel> bands) const;
+
+    /**
+     * \return whether fast fading is on
+     */
+    bool HasFading() const
+    {
+        return m_fading;
+    }
+
+    /**
+     * \return how often fading is drawn anew
+     */
+    Time FadingPeriod() const
+    {
+        return m_fadingPeriod;
+    }
+
+    /**
+     * \return carrier frequency, Hz
+     */
+    double Frequency() const
+    {
+        return m_frequency;
+    }
+
+    /**
+     * Power gain of a uniform planar array in one direction when steered to another, relative to
+     * one element; the number of elements where the two agree.
+     *
+     * \param columns columns of the array
+     * \param rows rows of the array
+     * \param at the direction
+     * \param to where the beam points
+     * \return the gain, linear
+     */
+    static double ArrayGain(uint32_t columns,
+                            uint32_t rows,
+                            const RanSteering& at,
+                            const RanSteering& to);
+
+  protected:
+    void DoInitialize() override;
+    void DoDispose() override;
+
+  private:
+    std::string m_environment;  ///< which environment of TR 38.901
+    std::string m_lineOfSight;  ///< probabilistic, always, never
+    bool m_shadowing;           ///< shadow fading
+    bool m_fading;              ///< fast fading
+    Time m_fadingPeriod;        ///< redraw period of fast fading
+    double m_frequency;         ///< Hz
+
+    Ptr<PropagationLossModel> m_loss;                      ///< path loss and shadowing
+    Ptr<ChannelConditionModel> m_condition;                ///< line of sight
+    Ptr<ThreeGppSpectrumPropagationLossModel> m_spectrum;  ///< fast fading
+};
+
+} // namespace ns3
+
+#endif /* RAN_CHANNEL_H */

@@ -1,0 +1,123 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+
+#ifndef RAN_UE_H
+#define RAN_UE_H
+
+#include "ran-bearer.h"
+#include "ran-channel.h"
+
+#include "ns3/mobility-model.h"
+#include "ns3/object.h"
+#include "ns3/uniform-planar-array.h"
+
+#include <array>
+#include <memory>
+#include <vector>
+
+namespace ns3
+{
+
+class RanCell;
+class RanUe;
+
+/// Direction of transmission; also the index of arrays of two
+enum RanDirection : uint8_t
+{
+    RAN_DL = 0, ///< downlink
+    RAN_UL = 1  ///< uplink
+};
+
+/**
+ * A cell that a user hears beside its own.
+ */
+struct RanInterferer
+{
+    RanCell* cell{nullptr};    ///< the cell
+    double gain{0};            ///< path gain with the gain of the user's array
+    std::vector<float> fading; ///< fast fading per resource-block group, or empty
+};
+
+/**
+ * A user and one of its serving cells: what link adaptation knows, and what the channel is.
+ */
+struct RanLink
+{
+    RanUe* ue{nullptr};     ///< the user
+    RanCell* cell{nullptr}; ///< the cell
+    RanGeometry geometry;   ///< between the two
+    double gain{0};         ///< path gain with both array gains, without fading
+    std::vector<float> fading;              ///< fast fading per group, or empty
+    int64_t fadingNs{-1};                   ///< when fading was drawn
+    std::vector<RanInterferer> interferers; ///< strong co-channel cells, strongest first
+    std::vector<RanInterferer> weak;        ///< the others, taken at their average load
+    double weakPsd{0};                      ///< interference of the weak cells, W/Hz
+
+    double filteredSinr{-1};            ///< measured downlink SINR, linear; negative before the first
+    uint8_t cqi{0};                     ///< CQI in use at the cell
+    uint8_t nextCqi{0};                 ///< CQI measured and not yet in use
+    int64_t measuredNs{-1};             ///< when the last CQI was measured
+    std::array<double, 2> offsetDb{};   ///< outer-loop offset by direction
+};
+
+/**
+ * Counters of a flow in a reporting interval.
+ */
+struct RanFlowCounters
+{
+    double rbSymbols{0};         ///< resource blocks times symbols used
+    uint64_t blocks{0};          ///< first transmissions
+    uint64_t errors{0};          ///< of them in error
+    uint64_t givenUp{0};         ///< blocks lost after all retransmissions
+    double mcsSum{0};            ///< sum of the MCS index of first transmissions
+    double sinrDbSum{0};         ///< sum of the effective SINR in dB of all transmissions
+    uint64_t transmissions{0};   ///< first and repeated transmissions
+    uint64_t payloadBits{0};     ///< carried by decoded blocks
+};
+
+/**
+ * A bearer on one of its user's links: what a scheduler serves.
+ */
+struct RanFlow
+{
+    RanLink* link{nullptr};     ///< radio link
+    Ptr<RanBearer> bearer;      ///< what it carries
+    RanDirection direction{RAN_DL}; ///< which way
+    uint32_t slice{0};          ///< index of its slice
+    uint32_t order{0};          ///< place among the cell's flows
+    double delayBudgetMs{300};  ///< of its 5QI
+    double guaranteedBps{0};    ///< guaranteed rate
+    bool active{false};         ///< in the cell's list of flows with something to send
+    double averageBytes{0};     ///< average served per slot, for proportional fair
+    uint64_t averageSlot{0};    ///< slot up to which the average is right
+    RanFlowCounters counters;   ///< of this interval
+};
+
+/**
+ * \ingroup ran
+ *
+ * A user: where it is, its array, its bearers and links.
+ */
+class RanUe : public Object
+{
+  public:
+    static TypeId GetTypeId();
+
+    uint32_t id{0};                         ///< index in the network
+    uint32_t slice{0};                      ///< index of its slice
+    double delayBudgetMs{300};              ///< of its 5QI
+    double guaranteedBps{0};                ///< guaranteed downlink rate
+    Ptr<MobilityModel> mobility;            ///< position
+    Ptr<UniformPlanarArray> array;          ///< antenna
+    std::array<Ptr<RanBearer>, 2> bearers;  ///< by direction
+    std::vector<std::unique_ptr<RanLink>> links; ///< one per carrier; the first is primary
+    std::vector<std::unique_ptr<RanFlow>> flows; ///< of all links, both directions
+
+  protected:
+    void DoDispose() override;
+};
+
+} // namespace ns3
+
+#endif /* RAN_UE_H */

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs simulations in the worker and turns what comes back, or does not, into `Traces` or errors.
+
+A run whose child or worker was killed from outside is run once more. One that ns-3 itself aborted
+is not: it would abort again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+import shlex
+import signal
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn, Self
+
+import pyarrow as pa
+from platformdirs import user_cache_dir
+
+from ns3_scenarios import errors
+from ns3_scenarios.controls import Schedule
+from ns3_scenarios.errors import (
+    SimulationError,
+    UserError,
+    WorkerError,
+    WorkerGoneError,
+    WorkerTimeoutError,
+)
+from ns3_scenarios.kpi import KPI_SCHEMA_VERSION
+from ns3_scenarios.ran.build import Progress
+from ns3_scenarios.scenario import ScenarioConfig
+from ns3_scenarios.traces import Provenance, Traces
+from ns3_scenarios.worker.process import Exit, Run, WorkerInfo, WorkerProcess
+from ns3_scenarios.worker.protocol import Message
+
+START_TIMEOUT_S = 60.0
+STALL_TIMEOUT_S = 300.0
+DISTRIBUTION = "sixg-agent-gym"
+
+OnProgress = Callable[[int, int], None]
+"""Called after each reporting interval with the intervals done and all intervals."""
+
+_LOGGER = logging.getLogger(__name__)
+_KILLS = (-signal.SIGKILL, -signal.SIGTERM)
+
+
+class _KilledError(Exception):
+    """Raised when a run was ended from outside."""
+
+    def __init__(self, message: str, stderr_tail: str) -> None:
+        super().__init__(message)
+        self.stderr_tail = stderr_tail
+
+
+class SimulationWorker:
+    """A warm simulation worker that runs one simulation at a time.
+
+    The process is started by the first run, or by `start`. Use it in a `with` statement, or call
+    `close`.
+
+    Args:
+        start_timeout_s: longest time that the process may take to become warm.
+        stall_timeout_s: longest time that one reporting interval may take.
+        on_build: told what is compiled, if the RAN model has to be.
+    """
+
+    def __init__(
+        self,
+        *,
+        start_timeout_s: float = START_TIMEOUT_S,
+        stall_timeout_s: float = STALL_TIMEOUT_S,
+        on_build: Progress = _LOGGER.warning,
+    ) -> None:
+        self._start_timeout_s = start_timeout_s
+        self._stall_timeout_s = stall_timeout_s
+        self._on_build = on_build
+        self._process: WorkerProcess | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def start(self) -> WorkerInfo:
+        """Start the process unless it runs.
+
+        Raises:
+            BuildError: the RAN model cannot be compiled.
+            WorkerError: the process does not start.
+        """
+        return self._started().info
+
+    def close(self) -> None:
+        """End the process; the next run would start another one."""
+        if self._process:
+            self._process.close()
+            self._process = None
+
+    def run(
+        self,
+        scenario: ScenarioConfig,
+        schedule: Schedule = (),
+        seed: int = 1,
+        on_progress: OnProgress | None = None,
+    ) -> Traces:
+        """Run one simulation to its end.
+
+        Args:
+            scenario: what exists.
+            schedule: control changes, as `check_schedule` approves them.
+            seed: of all random streams.
+            on_progress: called after each reporting interval.
+
+        Raises:
+            SimulationError: the simulation ended abnormally, or was killed twice.
+            UserError: the simulation refuses the scenario or a control.
+            BuildError: the RAN model cannot be compiled.
+            WorkerError: the worker does not start, or a reporting interval takes too long.
+        """
+        request = {
+            "scenario": scenario.model_dump(mode="json"),
+            "schedule": [change.model_dump(mode="json") for change in schedule],
+            "seed": seed,
+        }
+        for attempt in (1, 2):
+            try:
+                tables, done, info = self._run_once(request, on_progress)
+            except _KilledError as killed:
+                if attempt == 2:
+                    _fail(f"{killed}; so did the first attempt", killed.stderr_tail, request)
+                warnings.warn(
+                    f"{killed}; the simulation is run once more", RuntimeWarning, stacklevel=2
+                )
+            else:
+                break
+        provenance = Provenance(
+            scenario=scenario.name,
+            config_hash=scenario.config_hash(),
+            schedule_hash=schedule_hash(schedule),
+            seed=seed,
+            code_version=code_version(),
+            ran_hash=info.ran_hash,
+            ns3_version=info.versions["ns3"],
+            kpi_schema_version=KPI_SCHEMA_VERSION,
+        )
+        return Traces(tables, provenance, done["wall_s"], done["events"])
+
+    def _run_once(
+        self, request: dict[str, Any], on_progress: OnProgress | None
+    ) -> tuple[dict[str, pa.Table], dict[str, Any], WorkerInfo]:
+        batches: dict[str, list[pa.RecordBatch]] = {}
+        worker = self._started()
+        ended = False
+        try:
+            with worker.start_run(request) as run:
+                while True:
+                    message = run.receive(self._stall_timeout_s)
+                    if isinstance(message, Exit):
+                        ended = True
+                        _raise_exit(message, run, request)
+                    if message.kind in ("done", "error"):
+                        run.wait_for_exit()
+                        ended = True
+                        if message.kind == "error":
+                            _raise_error(message, run, request)
+                        tables = {name: _table(parts) for name, parts in batches.items()}
+                        return tables, message.header, worker.info
+                    for name, batch in _decode(message):
+                        batches.setdefault(name, []).append(batch)
+                    if on_progress:
+                        on_progress(message.header["interval"] + 1, message.header["intervals"])
+        except WorkerGoneError as error:
+            raise _KilledError(str(error), worker.stderr_tail()) from None
+        except WorkerTimeoutError as error:
+            raise WorkerError(f"the simulation does not go on: {error}") from None
+        finally:
+            if not ended:  # whatever happened, no child is left to itself
+                self.close()
+
+    def _started(self) -> WorkerProcess:
+        if self._process is None:
+            self._process = WorkerProcess(
+                start_timeout_s=self._start_timeout_s, on_build=self._on_build
+            )
+        return self._process
+
+
+def schedule_hash(schedule: Schedule) -> str:
+    """First 16 hex digits of the SHA-256 of a schedule's canonical JSON."""
+    changes = [change.model_dump(mode="json") for change in schedule]
+    text = json.dumps(changes, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def code_version() -> str:
+    """Version of this distribution, or `unknown` where it is not installed."""
+    try:
+        return importlib.metadata.version(DISTRIBUTION)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _decode(message: Message) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """The record batches of an interval: one Arrow stream after the other."""
+    start = 0
+    for name, size in message.header["tables"].items():
+        with pa.ipc.open_stream(pa.py_buffer(message.payload).slice(start, size)) as stream:
+            yield name, stream.read_next_batch()
+        start += size
+
+
+def _table(batches: list[pa.RecordBatch]) -> pa.Table:
+    return pa.Table.from_batches(batches).unify_dictionaries().combine_chunks()
+
+
+def _raise_exit(end: Exit, run: Run, request: dict[str, Any]) -> NoReturn:
+    if end.code in _KILLS:
+        raise _KilledError(f"the simulation was killed: {end}", run.stderr_tail())
+    _fail(f"the simulation ended abnormally: {end}", run.stderr_tail(), request)
+
+
+def _raise_error(message: Message, run: Run, request: dict[str, Any]) -> NoReturn:
+    header = message.header
+    if header["type"] == "user":
+        kind = getattr(errors, header["name"], UserError)
+        raise kind(header["message"])
+    tail = f"{run.stderr_tail()}\n{header['traceback']}".strip()
+    _fail(f"the simulation failed: {header['name']}: {header['message']}", tail, request)
+
+
+def _fail(what: str, tail: str, request: dict[str, Any]) -> NoReturn:
+    reproduce = _reproduce_command(request)
+    parts = (what, tail, f"To reproduce: {reproduce}" if reproduce else "")
+    raise SimulationError(
+        "\n".join(part for part in parts if part), stderr_tail=tail, reproduce=reproduce
+    ) from None
+
+
+def _reproduce_command(request: dict[str, Any]) -> str:
+    """Write the request to a file and name the command that runs it; empty if that fails."""
+    text = json.dumps(request, indent=1)
+    name = f"{request['scenario']['name']}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
+    for folder in (Path(user_cache_dir("sixg"), "failed"), Path(tempfile.gettempdir())):
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            partial = folder / f"{name}.{os.getpid()}"
+            partial.write_text(text)
+            partial.replace(folder / name)
+            module = f"{__package__}.inside.reproduce"
+            return shlex.join([sys.executable, "-m", module, str(folder / name)])
+    return ""
