@@ -170,7 +170,8 @@ def _compile(sources: list[Path], objects: Path, partial: Path, say: Progress) -
         os.replace(output, cached[source])
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        say(f"compiling the RAN model: {len(missing)} files")
+        if missing:
+            say(f"compiling the RAN model: {len(missing)} files")
         running = {pool.submit(compile_one, source): source for source in missing}
         try:
             for done, future in enumerate(as_completed(running), start=1):

@@ -48,6 +48,8 @@ constexpr double WEAK_SHARE = 0.01;
 constexpr size_t MAX_STRONG = 16;
 /// Most neighbours whose users are heard in the uplink
 constexpr size_t MAX_UPLINK_NEIGHBOURS = 24;
+/// Uplink grants are not so wide that a user's power would spread below this SINR
+constexpr double UPLINK_MIN_SINR_DB = 5;
 /// Blocks smaller than this carry little but headers, bytes
 constexpr double MIN_BLOCK_BYTES = 24;
 /// Time constant of the average throughput for proportional fair, ns
@@ -605,7 +607,10 @@ RanCell::DecideDirection(RanDirection direction, int64_t nowNs, uint8_t symbols)
             {
                 RanTransportBlock block;
                 block.flow = flow;
-                block.mcsIndex = m_candidateMcs[i];
+                // In the uplink a wider grant spreads the user's power.
+                block.mcsIndex = direction == RAN_DL || m_tdma
+                                     ? m_candidateMcs[i]
+                                     : SelectMcs(*flow, c.units * unitRb, nowNs);
                 block.mcs = RanMcsEntries(m_mcsTable)[block.mcsIndex];
                 block.units = c.units;
                 block.bits = RanTransportBlockBits(block.mcs, c.units * unitRe, 1);
@@ -625,8 +630,9 @@ RanCell::DecideDirection(RanDirection direction, int64_t nowNs, uint8_t symbols)
 double
 RanCell::UplinkLimitRb(const RanLink& link) const
 {
-    const double lossDb = -ToDb(link.gain);
-    return FromDb(m_ueMaxPowerDbm - m_p0Dbm - m_alpha * lossDb) / (1 << m_grid.numerology);
+    const double power = FromDb(m_ueMaxPowerDbm - 30) * link.gain;
+    const double disturbance = (m_noisePsdCell + m_uplinkInterference) * m_grid.rbHz;
+    return power / (disturbance * FromDb(UPLINK_MIN_SINR_DB));
 }
 
 double
@@ -639,7 +645,7 @@ RanCell::UplinkPsd(const RanLink& link, double rb) const
 }
 
 uint8_t
-RanCell::SelectMcs(RanFlow& flow, double unitRb, int64_t nowNs)
+RanCell::SelectMcs(RanFlow& flow, double rb, int64_t nowNs)
 {
     RanLink& link = *flow.link;
     double sinrDb;
@@ -661,7 +667,7 @@ RanCell::SelectMcs(RanFlow& flow, double unitRb, int64_t nowNs)
     }
     else
     {
-        const double psd = UplinkPsd(link, unitRb);
+        const double psd = UplinkPsd(link, rb);
         sinrDb = ToDb(psd * link.gain / (m_noisePsdCell + m_uplinkInterference));
         if (!m_outerLoop)
         {

@@ -272,11 +272,11 @@ class RanCell : public Object
     /**
      * MCS for a flow.
      * \param flow the flow
-     * \param unitRb resource blocks of one unit
+     * \param rb resource blocks that it gets
      * \param nowNs the time
      * \return index in the MCS table
      */
-    uint8_t SelectMcs(RanFlow& flow, double unitRb, int64_t nowNs);
+    uint8_t SelectMcs(RanFlow& flow, double rb, int64_t nowNs);
 
     /**
      * Measure the downlink of a link and report its CQI.
@@ -295,7 +295,7 @@ class RanCell : public Object
 
     /**
      * \param link the link
-     * \return resource blocks at which the user reaches its full power
+     * \return most resource blocks that a user's power is enough for
      */
     double UplinkLimitRb(const RanLink& link) const;
 
