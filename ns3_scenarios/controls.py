@@ -62,9 +62,7 @@ class ControlState(Model):
     def initial(cls, scenario: ScenarioConfig) -> ControlState:
         """The controls with which a scenario starts."""
         shares = {
-            s.name: SliceShare(
-                dedicated_pct=s.dedicated_pct, min_pct=s.min_pct, max_pct=s.max_pct
-            )
+            s.name: SliceShare(dedicated_pct=s.dedicated_pct, min_pct=s.min_pct, max_pct=s.max_pct)
             for s in scenario.slices
         }
         cells = {}

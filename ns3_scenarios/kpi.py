@@ -99,7 +99,13 @@ _RADIO = (
     _c("ul_bler_pct", _F, "%", "Errors of uplink first transmissions."),
     _c("dl_tb_count", _I, "1", "Downlink first transmissions.", "TB.TotNbrDlInitial"),
     _c("ul_tb_count", _I, "1", "Uplink first transmissions.", "TB.TotNbrUlInit"),
-    _c("dl_residual_bler_pct", _F, "%", "Downlink blocks given up.", "TB.ResidualErrNbrDl"),
+    _c(
+        "dl_residual_bler_pct",
+        _F,
+        "%",
+        "Downlink blocks given up, of those finished.",
+        "TB.ResidualErrNbrDl",
+    ),
 )
 _PRB = (
     _c("dl_prb_util_pct", _F, "%", "Downlink resource blocks used.", "RRU.PrbTotDl"),

@@ -8,12 +8,13 @@ A scenario is fixed for an episode. What may change while it runs is a `ControlS
 from __future__ import annotations
 
 import hashlib
+import json
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 
 Numerology = Annotated[int, Field(ge=0, le=6)]
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -93,9 +94,7 @@ class Carrier(Model):
     @property
     def resource_blocks(self) -> int:
         """Resource blocks in this carrier."""
-        return self.n_rb or resource_blocks(
-            self.frequency_ghz, self.bandwidth_mhz, self.numerology
-        )
+        return self.n_rb or resource_blocks(self.frequency_ghz, self.bandwidth_mhz, self.numerology)
 
     @model_validator(mode="after")
     def _holds_a_resource_block(self) -> Self:
@@ -195,8 +194,8 @@ class Radio(Model):
     restart_round_robin: bool = Field(
         default=False, description="Round robin starts every slot at the first user."
     )
-    dl_queue_kb: float = Field(default=300, gt=0, le=1e6, description="RLC queue (1000 bytes).")
-    ul_queue_kb: float = Field(default=300, gt=0, le=1e6, description="RLC queue (1000 bytes).")
+    dl_queue_kb: float = Field(default=300, ge=1.5, le=1e6, description="RLC queue (1000 bytes).")
+    ul_queue_kb: float = Field(default=300, ge=1.5, le=1e6, description="RLC queue (1000 bytes).")
     queue_discipline: Literal["drop_tail", "codel"] = "drop_tail"
     preparation_slots: int = Field(
         default=2, ge=0, le=8, description="From the scheduler's decision to the air."
@@ -205,7 +204,10 @@ class Radio(Model):
         default=6, ge=2, le=32, description="From a transmission to its earliest repetition."
     )
     ul_grant_slots: int = Field(
-        default=4, ge=0, le=32, description="From an uplink arrival to its scheduling request heard."
+        default=4,
+        ge=0,
+        le=32,
+        description="From an uplink arrival to its scheduling request heard.",
     )
     decode_ms: float = Field(default=0.1, ge=0, le=5, description="Decoding time of a receiver.")
     cqi_period_ms: float = Field(default=5, ge=0.5, le=320)
@@ -213,7 +215,10 @@ class Radio(Model):
     noise_figure_ue_db: float = Field(default=9, ge=0, le=30)
     ue_max_power_dbm: float = Field(default=23, ge=-10, le=40)
     ul_p0_dbm: float = Field(
-        default=-80, ge=-202, le=24, description="Target per resource block of 180 kHz (38.213 7.1)."
+        default=-80,
+        ge=-202,
+        le=24,
+        description="Target per resource block of 180 kHz (38.213 7.1).",
     )
     ul_alpha: float = Field(default=0.8, ge=0, le=1, description="Path loss compensation.")
 
@@ -244,6 +249,20 @@ class _Traffic(Model):
     start_ms: float = Field(default=0, ge=0, description="Start; a random fraction is added.")
 
 
+#: Packets a second of one source; more is better asked of `full_buffer`.
+MAX_PACKETS_PER_S = 1e6
+
+
+def _check_packet_rate(rate_mbps: float, packet_bytes: int) -> None:
+    packets_per_s = rate_mbps * 1e6 / 8 / packet_bytes
+    if packets_per_s > MAX_PACKETS_PER_S:
+        raise ValueError(
+            f"rate_mbps={rate_mbps:g} in packets of packet_bytes={packet_bytes} is "
+            f"{packets_per_s:.2g} packets a second, more than {MAX_PACKETS_PER_S:g}; larger "
+            "packets or full_buffer traffic carry as much"
+        )
+
+
 class FullBuffer(_Traffic):
     """Always something to send; no packets are made, only bits counted."""
 
@@ -254,18 +273,28 @@ class ConstantBitRate(_Traffic):
     """UDP datagrams at a constant rate (ns-3 UdpClient)."""
 
     kind: Literal["cbr"]
-    rate_mbps: float = Field(gt=0, le=1e5)
+    rate_mbps: float = Field(ge=1e-3, le=1e5)
     packet_bytes: int = Field(default=1400, ge=12, le=1400, description="UDP payload.")
+
+    @model_validator(mode="after")
+    def _packets_are_not_too_many(self) -> Self:
+        _check_packet_rate(self.rate_mbps, self.packet_bytes)
+        return self
 
 
 class Bursty(_Traffic):
     """UDP in exponential on and off times (ns-3 OnOffApplication)."""
 
     kind: Literal["bursty"]
-    rate_mbps: float = Field(gt=0, le=1e5, description="While on.")
+    rate_mbps: float = Field(ge=1e-3, le=1e5, description="While on.")
     packet_bytes: int = Field(default=1400, ge=12, le=1400)
-    on_ms: float = Field(default=100, gt=0)
-    off_ms: float = Field(default=100, gt=0)
+    on_ms: float = Field(default=100, ge=0.1, le=1e6)
+    off_ms: float = Field(default=100, ge=0.1, le=1e6)
+
+    @model_validator(mode="after")
+    def _packets_are_not_too_many(self) -> Self:
+        _check_packet_rate(self.rate_mbps, self.packet_bytes)
+        return self
 
 
 class TcpBulk(_Traffic):
@@ -285,8 +314,8 @@ class Xr(_Traffic):
     """Video frames at a frame rate with random size and jitter (TR 38.838 5.1)."""
 
     kind: Literal["xr"]
-    rate_mbps: float = Field(default=30, gt=0, le=1e4, description="Mean rate.")
-    frame_rate_hz: float = Field(default=60, gt=0, le=240)
+    rate_mbps: float = Field(default=30, ge=1e-3, le=1e4, description="Mean rate.")
+    frame_rate_hz: float = Field(default=60, ge=1, le=240)
 
 
 class MachineType(_Traffic):
@@ -295,7 +324,7 @@ class MachineType(_Traffic):
     kind: Literal["mtc"]
     direction: Literal["downlink", "uplink"] = "uplink"
     packet_bytes: int = Field(default=200, ge=12, le=1400)
-    mean_gap_ms: float = Field(default=1000, gt=0)
+    mean_gap_ms: float = Field(default=1000, ge=0.1, le=1e8)
 
 
 class ControlLoop(_Traffic):
@@ -303,7 +332,7 @@ class ControlLoop(_Traffic):
 
     kind: Literal["control_loop"]
     packet_bytes: int = Field(default=64, ge=12, le=1400)
-    period_ms: float = Field(default=10, gt=0)
+    period_ms: float = Field(default=10, ge=0.1, le=1e6)
 
 
 Traffic = Annotated[
@@ -393,6 +422,17 @@ class ScenarioConfig(Model):
     users: tuple[UserGroup, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
+    def _propagation_is_defined(self) -> Self:
+        limit_ghz = 30
+        for index, carrier in enumerate(self.carriers):
+            if self.propagation.environment == "RMa" and carrier.frequency_ghz > limit_ghz:
+                raise ValueError(
+                    f"carriers.{index}.frequency_ghz={carrier.frequency_ghz:g} is above the "
+                    f"{limit_ghz} GHz to which TR 38.901 Table 7.4.1-1 defines RMa"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _refers_to_what_exists(self) -> Self:
         names = [s.name for s in self.slices]
         groups = [g.name for g in self.users]
@@ -432,9 +472,7 @@ class ScenarioConfig(Model):
     def n_users(self) -> int:
         """Users of all groups."""
         sectors = self.layout.n_sites * self.layout.n_sectors
-        return sum(
-            g.count * (sectors if g.placement.kind == "per_cell" else 1) for g in self.users
-        )
+        return sum(g.count * (sectors if g.placement.kind == "per_cell" else 1) for g in self.users)
 
     @property
     def cell_ids(self) -> tuple[str, ...]:
@@ -447,16 +485,15 @@ class ScenarioConfig(Model):
 
     def canonical_json(self) -> str:
         """The scenario as JSON in which equal scenarios are equal text."""
-        return _canonical(self.model_dump(mode="json"))
+        return canonical_json(self.model_dump(mode="json"))
 
     def config_hash(self) -> str:
         """First 16 hex digits of the SHA-256 of `canonical_json`."""
         return hashlib.sha256(self.canonical_json().encode()).hexdigest()[:16]
 
 
-def _canonical(value: Any) -> str:
-    import json
-
+def canonical_json(value: Any) -> str:
+    """JSON in which equal values are equal text: sorted keys, and 25 for 25.0."""
     return json.dumps(_numbers_alike(value), sort_keys=True, separators=(",", ":"))
 
 

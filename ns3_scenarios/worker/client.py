@@ -37,7 +37,7 @@ from ns3_scenarios.errors import (
 )
 from ns3_scenarios.kpi import KPI_SCHEMA_VERSION
 from ns3_scenarios.ran.build import Progress
-from ns3_scenarios.scenario import ScenarioConfig
+from ns3_scenarios.scenario import ScenarioConfig, canonical_json
 from ns3_scenarios.traces import Provenance, Traces
 from ns3_scenarios.worker.process import Exit, Run, WorkerInfo, WorkerProcess
 from ns3_scenarios.worker.protocol import Message
@@ -203,8 +203,7 @@ class SimulationWorker:
 def schedule_hash(schedule: Schedule) -> str:
     """First 16 hex digits of the SHA-256 of a schedule's canonical JSON."""
     changes = [change.model_dump(mode="json") for change in schedule]
-    text = json.dumps(changes, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(canonical_json(changes).encode()).hexdigest()[:16]
 
 
 def code_version() -> str:

@@ -6,6 +6,7 @@
 
 #include "../helper/ran-network-helper.h"
 
+#include "ns3/boolean.h"
 #include "ns3/config.h"
 #include "ns3/double.h"
 #include "ns3/rng-seed-manager.h"
@@ -44,6 +45,7 @@ constexpr const char* FLOW_COLUMNS[] = {"ue",
                                         "rb_symbols",
                                         "blocks",
                                         "errors",
+                                        "finished",
                                         "given_up",
                                         "mcs",
                                         "sinr_db",
@@ -115,6 +117,7 @@ Collect(Ptr<RanNetwork> network, int64_t fromNs)
                           c.rbSymbols,
                           static_cast<double>(c.blocks),
                           static_cast<double>(c.errors),
+                          static_cast<double>(c.finished),
                           static_cast<double>(c.givenUp),
                           c.mcsSum,
                           c.sinrDbSum,
@@ -238,6 +241,22 @@ PYBIND11_MODULE(_ran, m)
     m.def("set_default", [](const std::string& name, const std::string& value) {
         Config::SetDefault(name, StringValue(value));
     });
+    py::enum_<RanMcsTable>(m, "McsTable")
+        .value("qam64", RanMcsTable::QAM64)
+        .value("qam256", RanMcsTable::QAM256)
+        .value("qam1024", RanMcsTable::QAM1024);
+    m.def("transport_block_bits", [](RanMcsTable table, size_t mcs, double resourceElements) {
+        return RanTransportBlockBits(RanMcsEntries(table).at(mcs), resourceElements, 1);
+    });
+    m.def("mutual_information", &RanMutualInformation);
+    m.def(
+        "sinr_db_for_bler",
+        [](RanMcsTable table, size_t mcs, uint32_t bits, double bler, bool repetitionGain) {
+            auto model = CreateObjectWithAttributes<RanErrorModel>("RepetitionGain",
+                                                                   BooleanValue(repetitionGain));
+            return model->SinrDbForBler(RanMcsEntries(table).at(mcs), bits, bler);
+        });
+
     m.def("warm_up", [] { RanMutualInformation(2, 1); });
     m.def("now_ns", [] { return Simulator::Now().GetNanoSeconds(); });
     m.def("event_count", [] { return Simulator::GetEventCount(); });

@@ -1003,6 +1003,7 @@ RanCell::Finish(RanTransportBlock& block)
     }
     if (block.decoded)
     {
+        ++flow.counters.finished;
         flow.counters.payloadBits += 8ULL * block.pdu.payloadBytes;
         flow.bearer->Deliver(block.pdu);
     }
@@ -1012,6 +1013,7 @@ RanCell::Finish(RanTransportBlock& block)
     }
     else
     {
+        ++flow.counters.finished;
         ++flow.counters.givenUp;
         flow.bearer->Lose(block.pdu);
     }

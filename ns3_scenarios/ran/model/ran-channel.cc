@@ -14,6 +14,7 @@
 #include "ns3/string.h"
 #include "ns3/three-gpp-channel-model.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -138,7 +139,9 @@ RanChannel::DoDispose()
 double
 RanChannel::LossDb(Ptr<MobilityModel> site, Ptr<MobilityModel> user) const
 {
-    return -m_loss->CalcRxPower(0, site, user);
+    // No closer than one metre of free space, where the formulas end.
+    const double oneMetre = 20 * std::log10(4 * M_PI * m_frequency / 299792458.0);
+    return std::max(oneMetre, -m_loss->CalcRxPower(0, site, user));
 }
 
 namespace

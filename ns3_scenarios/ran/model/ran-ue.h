@@ -69,7 +69,8 @@ struct RanFlowCounters
     double rbSymbols{0};         ///< resource blocks times symbols used
     uint64_t blocks{0};          ///< first transmissions
     uint64_t errors{0};          ///< of them in error
-    uint64_t givenUp{0};         ///< blocks lost after all retransmissions
+    uint64_t finished{0};        ///< blocks decoded or given up
+    uint64_t givenUp{0};         ///< of them given up after all retransmissions
     double mcsSum{0};            ///< sum of the MCS index of first transmissions
     double sinrDbSum{0};         ///< sum of the effective SINR in dB of all transmissions
     uint64_t transmissions{0};   ///< first and repeated transmissions

@@ -81,7 +81,7 @@ def user_positions(
             for sector in range(scenario.layout.n_sectors):
                 centre = sector_bearing_deg(scenario.layout, sector)
                 area = _ring(rng, n, place.min_radius_m, place.radius_m, centre, width_deg)
-                areas.append(area + (x_m, y_m))
+                areas.append(area + np.array([x_m, y_m]))
         xy = np.concatenate(areas)
     return np.column_stack([xy, np.full(len(xy), group.height_m)])
 

@@ -87,9 +87,8 @@ class Simulation:
 
     def _add_cells(self) -> list[Any]:
         scenario = self._scenario
-        sites = placement.site_positions(scenario.layout)
-        for site in sites:
-            self._network.add_site(*site)
+        for position in placement.site_positions(scenario.layout):
+            self._network.add_site(*position)
         cells = []
         for cell in range(scenario.n_cells):
             carrier_index = cell % len(scenario.carriers)

@@ -116,7 +116,7 @@ class IntervalTables:
         }
         for d, prefix in enumerate(PREFIXES):
             payload = np.where(flows["direction"] == d, flows["payload"], 0.0)
-            bits = np.bincount(flow_cell, payload, minlength=n_cells)
+            bits = _sum_by(flow_cell, payload, n_cells)
             cell[f"{prefix}_throughput_mbps"] = bits / seconds / 1e6
         shares = [c.slices[name] for c in settings for name in self._slices]
         slice_ = {
@@ -131,9 +131,7 @@ class IntervalTables:
         }
         ue_capacity = np.zeros((n_ues, 2))
         flow_direction = flows["direction"].astype(np.int64)
-        np.add.at(
-            ue_capacity, (flow_ue, flow_direction), capacity[flow_cell, flow_direction]
-        )
+        np.add.at(ue_capacity, (flow_ue, flow_direction), capacity[flow_cell, flow_direction])
         ue = {
             "ue": self._ues,
             "cell": self._cells[serving],
@@ -229,14 +227,18 @@ def _bearers(raw: dict[str, Any], n_ues: int) -> _Bearers:
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:
     """Quotient, NaN where there is nothing to divide by."""
-    return np.divide(
-        numerator, denominator, out=np.full(len(numerator), np.nan), where=denominator > 0
-    )
+    out = np.full(len(numerator), np.nan)
+    np.divide(numerator, denominator, out=out, where=denominator > 0)
+    return out
+
+
+def _sum_by(group: Ints, values: Floats, count: int) -> Floats:
+    """Sums of values by group, shape (count,)."""
+    return np.bincount(group, values, minlength=count).astype(np.float64)
 
 
 def _mean_by(group: Ints, values: Floats, count: int) -> Floats:
-    totals = np.bincount(group, values, minlength=count)
-    return _ratio(totals, np.bincount(group, minlength=count).astype(np.float64))
+    return _ratio(_sum_by(group, values, count), _sum_by(group, np.ones(len(values)), count))
 
 
 def _percentile_by(group: Ints, values: Floats, count: int) -> Floats:
@@ -258,7 +260,7 @@ def _prb(flows: dict[str, Floats], group: Ints, capacity: Floats) -> dict[str, F
     out = {}
     for d, prefix in enumerate(PREFIXES):
         mine = np.where(flows["direction"] == d, flows["rb_symbols"], 0.0)
-        used = np.bincount(group, mine, minlength=len(capacity))
+        used = _sum_by(group, mine, len(capacity))
         out[f"{prefix}_prb_util_pct"] = 100 * _ratio(used, capacity[:, d])
     return out
 
@@ -267,16 +269,14 @@ def _radio(flows: dict[str, Floats], group: Ints, count: int) -> dict[str, Float
     out = {}
     for d, prefix in enumerate(PREFIXES):
         here = flows["direction"] == d
-        total = {
-            name: np.bincount(group[here], flows[name][here], minlength=count)
-            for name in ("blocks", "errors", "given_up", "mcs", "sinr_db", "transmissions")
-        }
+        counters = ("blocks", "errors", "finished", "given_up", "mcs", "sinr_db", "transmissions")
+        total = {name: _sum_by(group[here], flows[name][here], count) for name in counters}
         out[f"{prefix}_sinr_db"] = _ratio(total["sinr_db"], total["transmissions"])
         out[f"{prefix}_mcs"] = _ratio(total["mcs"], total["blocks"])
         out[f"{prefix}_bler_pct"] = 100 * _ratio(total["errors"], total["blocks"])
         out[f"{prefix}_tb_count"] = total["blocks"]
         if d == 0:
-            out["dl_residual_bler_pct"] = 100 * _ratio(total["given_up"], total["blocks"])
+            out["dl_residual_bler_pct"] = 100 * _ratio(total["given_up"], total["finished"])
     return out
 
 

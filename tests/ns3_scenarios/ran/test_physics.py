@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The radio does what the standards and textbooks say."""
 
+import itertools
 import math
 
 import numpy as np
@@ -91,9 +92,7 @@ def test_uplink_peak_rate_is_that_of_ts_38_306(network, measure, bandwidth_mhz, 
 @pytest.mark.parametrize("distance_m", [25, 100, 400])
 def test_sinr_is_the_link_budget(network, measure, frequency_ghz, distance_m):
     carrier = {"frequency_ghz": frequency_ghz, "tx_power_dbm": 43}
-    scenario = network(
-        carrier=carrier, users=[users(FULL_BUFFER, (distance_m, 0))], duration_s=0.2
-    )
+    scenario = network(carrier=carrier, users=[users(FULL_BUFFER, (distance_m, 0))], duration_s=0.2)
     occupied_hz = scenario.carriers[0].resource_blocks * 360e3
     noise_dbm = THERMAL_DBM_PER_HZ + 9 + 10 * math.log10(occupied_hz)
     expected = 43 - umi_los_loss_db(distance_m, frequency_ghz) - noise_dbm
@@ -230,9 +229,7 @@ def test_qos_scheduler_serves_urgent_packets_first(network, measure):
             slices=[{"name": "s0"}, {"name": "urgent", "delay_budget_ms": 5}],
             users=[
                 users(FULL_BUFFER, *[(200.0, 0.0)] * 8),
-                users(
-                    {"kind": "xr", "rate_mbps": 2}, (200, 0), name="urgent", slice_="urgent"
-                ),
+                users({"kind": "xr", "rate_mbps": 2}, (200, 0), name="urgent", slice_="urgent"),
             ],
             duration_s=2,
         )
@@ -315,7 +312,7 @@ def test_interference_rises_with_a_neighbours_load(network, measure):
         )
         frame = measure(scenario)["ue"]
         sinr_db.append(frame[frame.ue == "u0"].dl_sinr_db.mean())
-    assert all(later < earlier - 0.3 for earlier, later in zip(sinr_db, sinr_db[1:], strict=False))
+    assert all(later < earlier - 0.3 for earlier, later in itertools.pairwise(sinr_db))
 
 
 def test_uplink_interference_over_thermal_rises_with_a_neighbours_load(network, measure):
