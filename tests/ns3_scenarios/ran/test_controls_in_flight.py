@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each control, changed in mid-run, changes the KPI that it must."""
+
+import pytest
+
+from ns3_scenarios.controls import CellControl, ControlChange, SliceShare
+
+CHANGE_AT = 4
+FULL_BUFFER = {"kind": "full_buffer"}
+
+
+def users(*positions, name="u", slice_="s0"):
+    spots = [{"x_m": x, "y_m": y} for x, y in positions]
+    placement = {"kind": "points", "points": spots}
+    return {"name": name, "slice": slice_, "placement": placement, "traffic": [FULL_BUFFER]}
+
+
+def before_and_after(measure, scenario, path, value, table, column, **where):
+    change = ControlChange(interval=CHANGE_AT, path=path, value=value)
+    frame = measure(scenario, [change])[table]
+    for key, wanted in where.items():
+        frame = frame[frame[key] == wanted]
+    early = frame[frame.interval < CHANGE_AT][column].mean()
+    late = frame[frame.interval > CHANGE_AT][column].mean()
+    return early, late
+
+
+@pytest.fixture
+def contested(network):
+    """Two slices that want everything, near and far users, a cell with a tilted sector antenna."""
+    return network(
+        duration_s=2,
+        gnb_antenna={"element": "3gpp", "tilt_deg": 5},
+        carrier={"numerology": 1, "bandwidth_mhz": 20},
+        slices=[{"name": "s0"}, {"name": "s1"}],
+        users=[
+            users((60, 0), (700, 0)),
+            users((700, 20), (70, 10), name="v", slice_="s1"),
+        ],
+    )
+
+
+UE = {"ue": "u1"}
+SLICE = {"slice": "s0"}
+
+#: New value, where it shows, and how the column's mean before and after must compare.
+CASES = {
+    "tx_power_dbm": (20, "ue", "dl_sinr_db", UE, lambda a, b: 9 < a - b < 11),
+    "tilt_deg": (40, "ue", "rsrp_dbm", UE, lambda a, b: a - b > 3),
+    "bandwidth_mhz": (10, "network", "throughput_mbps", {}, lambda a, b: 0.35 < b / a < 0.65),
+    "numerology": (0, "cell", "dl_tb_count", {}, lambda a, b: 0.4 < b / a < 0.7),
+    "scheduler": ("max_ci", "ue", "dl_throughput_mbps", UE, lambda a, b: b < 0.1 * a),
+    "target_bler": (0.4, "ue", "dl_bler_pct", UE, lambda a, b: a < 15 and b > 30),
+    "slices.s0.dedicated_pct": (80, "slice", "dl_prb_util_pct", SLICE, lambda a, b: b > a + 20),
+    "slices.s0.min_pct": (80, "slice", "dl_prb_util_pct", SLICE, lambda a, b: b > a + 20),
+    "slices.s0.max_pct": (20, "slice", "dl_prb_util_pct", SLICE, lambda a, b: 18 < b < 22 < a),
+}
+
+
+def test_every_control_has_a_case():
+    fields = set(CellControl.model_fields) - {"slices"}
+    assert fields | {f"slices.s0.{f}" for f in SliceShare.model_fields} == set(CASES)
+
+
+@pytest.mark.parametrize("control", CASES)
+def test_control_takes_effect_in_flight(measure, contested, control):
+    value, table, column, where, holds = CASES[control]
+    if control == "slices.s0.dedicated_pct":
+        # A dedicated share must not exceed the minimum, which is raised with it.
+        changes = [
+            ControlChange(interval=CHANGE_AT, path=f"cells.c0.slices.s0.{f}", value=value)
+            for f in ("dedicated_pct", "min_pct")
+        ]
+        frame = measure(contested, changes)[table]
+        frame = frame[frame.slice == "s0"]
+        early = frame[frame.interval < CHANGE_AT][column].mean()
+        late = frame[frame.interval > CHANGE_AT][column].mean()
+    else:
+        early, late = before_and_after(
+            measure, contested, f"cells.c0.{control}", value, table, column, **where
+        )
+    assert holds(early, late), (early, late)
