@@ -29,6 +29,8 @@ from platformdirs import user_cache_dir
 from ns3_scenarios.errors import BuildError
 
 MODEL = Path(__file__).parent
+ASSEMBLY = MODEL.parent / "worker" / "inside"
+"""The Python code that puts a network together from the model's parts."""
 NS3_MODULES = (
     "core",
     "network",
@@ -67,8 +69,11 @@ Progress = Callable[[str], None]
 
 
 def source_hash() -> str:
-    """First 16 hex digits of the SHA-256 over the names and contents of all C++ sources."""
-    return _digest(_named_contents(_sources(".cc") + _sources(".h")))
+    """16 hex digits for everything that decides what a simulation gives.
+
+    That is the C++ sources and the Python code that puts networks together from them.
+    """
+    return _digest([*_named_contents(_cpp()), *_named_contents(sorted(ASSEMBLY.glob("*.py")))])
 
 
 def ns3_version() -> str:
@@ -260,7 +265,11 @@ def _compile_key() -> str:
 
 
 def _build_key() -> str:
-    return _digest([source_hash(), _compile_key(), *_link_flags()])
+    return _digest([*_named_contents(_cpp()), _compile_key(), *_link_flags()])
+
+
+def _cpp() -> list[Path]:
+    return _sources(".cc") + _sources(".h")
 
 
 def _sources(suffix: str) -> list[Path]:
@@ -269,7 +278,7 @@ def _sources(suffix: str) -> list[Path]:
 
 def _named_contents(paths: Iterable[Path]) -> Iterator[bytes]:
     for path in paths:
-        yield path.relative_to(MODEL).as_posix().encode()
+        yield path.name.encode()
         yield path.read_bytes()
 
 
