@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `sixg doctor` looks at: everything that a simulation needs, and how to get what is not there."""
+"""What `sixg doctor` looks at: all that a simulation needs, and how to get what is missing."""
 
 from __future__ import annotations
 

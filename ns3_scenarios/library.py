@@ -48,9 +48,21 @@ def load_scenario(name_or_path: str | Path) -> ScenarioConfig:
                 f"there is no scenario {name_or_path!r}{_did_you_mean(name_or_path, names)}; "
                 f"the package has {', '.join(names)}, and a path to a YAML file works as well"
             )
-        text = (resources.files("ns3_scenarios") / "scenarios" / f"{name_or_path}.yaml").read_text()
-        return parse_model(ScenarioConfig, parse_yaml(text, name_or_path), name_or_path)
+        data = parse_yaml(_packaged(name_or_path), name_or_path)
+        return parse_model(ScenarioConfig, data, name_or_path)
     return parse_model(ScenarioConfig, read_yaml(Path(name_or_path)), str(name_or_path))
+
+
+def scenario_text(name_or_path: str) -> str:
+    """The YAML of a scenario as it was written, comments and all.
+
+    Raises:
+        ScenarioError: unknown or unreadable.
+    """
+    load_scenario(name_or_path)
+    if is_path(name_or_path):
+        return Path(name_or_path).read_text(encoding="utf-8")
+    return _packaged(name_or_path)
 
 
 def is_path(name_or_path: str) -> bool:
@@ -141,8 +153,13 @@ def format_validation_error(
         return f"{source}: {given}; allowed are {allowed}"
     limits = _limits(parent, loc)
     if limits and kind.startswith(("greater_", "less_", "float_", "int_", "finite_")):
-        return f"{source}: {path}={_shown(value)} is not allowed; it must be a number {limits}"
+        return f"{source}: {path}={_shown(value)} is not allowed; it must be {limits}"
     return f"{source}: {path}={_shown(value)} is not allowed; it must {_demand(first)}"
+
+
+def _packaged(name: str) -> str:
+    folder = resources.files("ns3_scenarios") / "scenarios"
+    return (folder / f"{name}.yaml").read_text(encoding="utf-8")
 
 
 def _demand(problem: Any) -> str:
@@ -162,7 +179,7 @@ def _demand(problem: Any) -> str:
 
 
 def _limits(parent: type[BaseModel] | None, loc: tuple[int | str, ...]) -> str:
-    """The range of a number field: 'from 5 to 2000', 'above 0 and up to 100'."""
+    """The range of a number field, as in: at least 5 and at most 2000."""
     field = parent.model_fields.get(str(loc[-1])) if parent else None
     bounds = {
         name: bound
@@ -170,8 +187,10 @@ def _limits(parent: type[BaseModel] | None, loc: tuple[int | str, ...]) -> str:
         for name in ("ge", "gt", "le", "lt")
         if (bound := getattr(constraint, name, None)) is not None
     }
-    words = {"ge": "from {:g}", "gt": "above {:g}", "le": "to {:g}", "lt": "below {:g}"}
-    return " ".join(text.format(bounds[name]) for name, text in words.items() if name in bounds)
+    words = {"ge": "at least {}", "gt": "above {}", "le": "at most {}", "lt": "below {}"}
+    return " and ".join(
+        text.format(f"{bounds[name]:.12g}") for name, text in words.items() if name in bounds
+    )
 
 
 def _shown(value: Any) -> str:

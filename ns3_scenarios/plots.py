@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Colours that differ for everyone (Okabe and Ito).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DPI = 130
-STYLE = {
+STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -80,15 +80,19 @@ def _slices_over_time(dataset: Dataset) -> Figure:
     frame = dataset.to_pandas("network", columns=["time_ms", "slice", *panels])
     figure = Figure(figsize=(8, 8), layout="constrained")
     axes = figure.subplots(len(panels), 1, sharex=True)
+    slices = _coloured(dataset, frame["slice"])
     for axis, (column, label) in zip(axes, panels.items(), strict=True):
-        for colour, name in _coloured(frame["slice"]):
+        for colour, name in slices:
             by_time = frame[frame["slice"] == name].groupby("time_ms")[column]
             mean, low, high = by_time.mean(), by_time.quantile(0.1), by_time.quantile(0.9)
             time_s = mean.index / 1e3
             axis.plot(time_s, mean, color=colour, label=name, linewidth=1.6)
             axis.fill_between(time_s, low, high, color=colour, alpha=0.18, linewidth=0)
         axis.set_ylabel(label)
-        axis.set_ylim(bottom=0)
+        if column == "throughput_mbps" and _far_apart(frame.groupby("slice")[column].mean()):
+            axis.set_yscale("log")
+        else:
+            axis.set_ylim(bottom=0)
     axes[0].legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1.0))
     axes[-1].set_xlabel("Simulated time (s)")
     spread = ", band: 10th to 90th percentile" if len(dataset) > 1 else ""
@@ -132,26 +136,26 @@ def _cell_load(dataset: Dataset) -> Figure:
 
 def _user_distributions(dataset: Dataset) -> Figure:
     """Distribution over users of downlink throughput and SINR."""
-    panels = {"dl_throughput_mbps": "Throughput (Mbit/s)", "dl_sinr_db": "SINR (dB)"}
+    panels = {"dl_throughput_mbps": "throughput (Mbit/s)", "dl_sinr_db": "SINR (dB)"}
     frame = dataset.to_pandas("ue", columns=["ue", "slice", *panels])
     frame[["ue", "slice"]] = frame[["ue", "slice"]].astype(str)
     users = frame.groupby(["config", "seed", "ue", "slice"], sort=False)[list(panels)].mean()
     users = users.reset_index()
     figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
+    slices = _coloured(dataset, users["slice"])
     for axis, (column, label) in zip(axes, panels.items(), strict=True):
-        for colour, name in _coloured(users["slice"]):
+        for colour, name in slices:
             values = np.sort(users.loc[users["slice"] == name, column].dropna().to_numpy())
-            if len(values):
+            if len(values) and (values != 0).any():
                 shares = np.arange(1, len(values) + 1) / len(values)
                 axis.step(values, shares, where="post", color=colour, label=name)
-        axis.set_xlabel(f"Downlink {label[0].lower() + label[1:] if label[1].islower() else label}")
+        axis.set_xlabel(f"Downlink {label}")
         axis.set_ylim(0, 1)
-    if users["dl_throughput_mbps"].max() > 20 * max(users["dl_throughput_mbps"].median(), 1e-3):
-        axes[0].set_xscale("symlog", linthresh=0.01)
-        axes[0].set_xlim(left=0)
+    if _far_apart(users.groupby("slice")["dl_throughput_mbps"].median()):
+        axes[0].set_xscale("log")
     axes[0].set_ylabel("Share of users at or below")
-    axes[0].legend(loc="lower right")
+    axes[1].legend(loc="lower right")
     figure.suptitle(f"{_title(dataset)}: users, mean of each over its run")
     return figure
 
@@ -174,8 +178,20 @@ def _map(dataset: Dataset) -> Figure:
     reach_m = 0.16 * scenario.layout.isd_m
     bearings = sector_bearings_deg(scenario.layout)
     if len(bearings) > 1:
-        for x_m, y_m, _ in sites:
-            for bearing in map(math.radians, bearings):
+        for site, (x_m, y_m, _) in enumerate(sites):
+            for sector, bearing in enumerate(map(math.radians, bearings)):
+                cell = scenario.cell_ids[(site * len(bearings) + sector) * len(scenario.carriers)]
+                axis.annotate(
+                    cell,
+                    (
+                        x_m + 1.25 * reach_m * math.cos(bearing),
+                        y_m + 1.25 * reach_m * math.sin(bearing),
+                    ),
+                    ha="center",
+                    va="center",
+                    fontsize=7,
+                    color="#333333",
+                )
                 axis.plot(
                     [x_m, x_m + reach_m * math.cos(bearing)],
                     [y_m, y_m + reach_m * math.sin(bearing)],
@@ -189,7 +205,8 @@ def _map(dataset: Dataset) -> Figure:
     silent = users["dl_sinr_db"].isna()
     if silent.any():
         axis.scatter(
-            *users.loc[silent, ["x_m", "y_m"]].to_numpy().T,
+            users.loc[silent, "x_m"],
+            users.loc[silent, "y_m"],
             s=22,
             facecolors="none",
             edgecolors="#777777",
@@ -222,7 +239,15 @@ def _title(dataset: Dataset) -> str:
     return f"{dataset.manifest.scenario} ({len(dataset)} run{'s' if len(dataset) > 1 else ''})"
 
 
-def _coloured(names: pd.Series[Any]) -> list[tuple[str, str]]:
-    """A colour for each name that occurs, in the order of names."""
-    unique = sorted(set(names.astype(str)))
-    return [(COLOURS[i % len(COLOURS)], name) for i, name in enumerate(unique)]
+def _far_apart(values: pd.Series[float]) -> bool:
+    """Whether slices differ so much that only a logarithmic axis shows them all."""
+    positive = values[values > 0]
+    return len(positive) > 1 and float(positive.max()) > 30 * float(positive.min())
+
+
+def _coloured(dataset: Dataset, names: pd.Series[Any]) -> list[tuple[str, str]]:
+    """A colour for each slice that occurs, in the scenario's order."""
+    there = set(names.astype(str))
+    scenario = dataset.scenario(dataset.manifest.runs[0].config)
+    known = [s.name for s in scenario.slices if s.name in there]
+    return [(COLOURS[i % len(COLOURS)], name) for i, name in enumerate(known)]

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MOST_CELLS = 24
 """Cells that a terminal table shows; of more, the most loaded ones."""
 
+WIDE = 110
+"""Columns of a terminal that also has room for the spread of a mean."""
+
 SLICE_COLUMNS = (
     "offered_mbps",
     "throughput_mbps",
@@ -80,13 +83,19 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     from rich.table import Table
 
     done, planned = summary["runs"], summary["planned_runs"]
-    state = f"{done} runs" if done == planned else f"[yellow]{done} of {planned} runs[/]"
+    state = (
+        f"{done} run{'s' * (done != 1)}"
+        if done == planned
+        else f"[yellow]{done} of {planned} runs[/]"
+    )
     if summary["failed_runs"]:
         state += f", [red]{summary['failed_runs']} failed[/]"
+    where = f"[bold]{summary['dataset']}[/]: " if summary["dataset"] else ""
     console.print(
-        f"[bold]{summary['dataset']}[/]: scenario [bold]{summary['scenario']}[/], {state} "
+        f"{where}scenario [bold]{summary['scenario']}[/], {state} "
         f"({summary['configs']} configurations, {summary['seeds']} seeds), "
-        f"{sum(summary['rows'].values()):,} rows, {summary['bytes'] / 1e6:.1f} MB"
+        f"{sum(summary['rows'].values()):,} rows, {summary['bytes'] / 1e6:.1f} MB",
+        soft_wrap=True,
     )
     console.print(
         f"version {summary['code_version']}, RAN model {summary['ran_hash']}, "
@@ -97,7 +106,9 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
         console.print("varied: " + ", ".join(summary["parameters"]), style="dim", markup=False)
     if not done:
         return
-    slices = Table(title="Slices: mean over runs (5th to 95th percentile of runs)")
+    wide = console.width >= WIDE
+    spread = " (5th to 95th percentile of runs)" if wide else ""
+    slices = Table(title=f"Slices: mean over runs{spread}")
     slices.add_column("slice")
     slices.add_column("users", justify="right")
     shown = {
@@ -112,7 +123,9 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
         slices.add_column(title, justify="right")
     for row in summary["slices"]:
         slices.add_row(
-            row["slice"], _number(row["users"]["mean"]), *(_spread(row[name]) for name in shown)
+            row["slice"],
+            _number(row["users"]["mean"]),
+            *(_spread(row[name]) if wide else _number(row[name]["mean"]) for name in shown),
         )
     console.print(slices)
     cells = summary["cells"]

@@ -44,6 +44,10 @@ constexpr double UPLINK_INTERFERENCE_WEIGHT = 0.05;
 constexpr double LOAD_SLOTS = 100;
 /// Share of noise below which interferers are taken together at their average load
 constexpr double WEAK_SHARE = 0.01;
+/// Share of noise below which interferers are left out
+constexpr double NEGLIGIBLE_SHARE = 1e-3;
+/// How often the sum of weak interferers is computed, ns
+constexpr int64_t WEAK_PERIOD_NS = 50000000;
 /// Most interferers that are followed group by group
 constexpr size_t MAX_STRONG = 16;
 /// Most neighbours whose users are heard in the uplink
@@ -51,7 +55,7 @@ constexpr size_t MAX_UPLINK_NEIGHBOURS = 24;
 /// Uplink grants are not so wide that a user's power would spread below this SINR
 constexpr double UPLINK_MIN_SINR_DB = 5;
 /// Blocks smaller than this carry little but headers, bytes
-constexpr double MIN_BLOCK_BYTES = 24;
+constexpr double MIN_BLOCK_BYTES = 16;
 /// Time constant of the average throughput for proportional fair, ns
 constexpr double FAIRNESS_NS = 100e6;
 
@@ -266,6 +270,7 @@ RanCell::SetGrid(double bandwidthHz, uint8_t numerology, uint32_t nRb, uint32_t 
     {
         scheduler.SetAveragingSlots(FAIRNESS_NS / m_grid.slotNs);
     }
+    UpdatePsd();
     UpdateThresholds();
 }
 
@@ -273,18 +278,22 @@ void
 RanCell::SetTxPower(double dbm)
 {
     m_txPowerDbm = dbm;
+    UpdatePsd();
+}
+
+void
+RanCell::UpdatePsd()
+{
+    if (m_grid.nRb > 0)
+    {
+        m_downlinkPsd = FromDb(m_txPowerDbm - 30) / m_grid.OccupiedHz();
+    }
 }
 
 double
 RanCell::GetTxPower() const
 {
     return m_txPowerDbm;
-}
-
-double
-RanCell::DownlinkPsd() const
-{
-    return FromDb(m_txPowerDbm - 30) / m_grid.OccupiedHz();
 }
 
 void
@@ -728,11 +737,17 @@ RanCell::RefreshLink(RanLink& link) const
     {
         rest -= power(all[strong++]);
     }
+    size_t heard = strong;
+    while (heard < all.size() && rest > NEGLIGIBLE_SHARE * m_noisePsdUe)
+    {
+        rest -= power(all[heard++]);
+    }
     const auto border = all.begin() + static_cast<std::ptrdiff_t>(strong);
-    link.weak.assign(border, all.end());
+    link.weak.assign(border, all.begin() + static_cast<std::ptrdiff_t>(heard));
     all.erase(border, all.end());
     link.interferers = std::move(all);
     link.fadingNs = -1;
+    link.weakNs = -1;
 }
 
 double
@@ -841,10 +856,14 @@ void
 RanCell::Measure(RanLink& link, int64_t nowNs)
 {
     RefreshFading(link, nowNs);
-    link.weakPsd = 0;
-    for (const RanInterferer& i : link.weak)
+    if (link.weakNs < 0 || nowNs - link.weakNs >= WEAK_PERIOD_NS)
     {
-        link.weakPsd += i.gain * i.cell->DownlinkPsd() * i.cell->m_load;
+        link.weakNs = nowNs;
+        link.weakPsd = 0;
+        for (const RanInterferer& i : link.weak)
+        {
+            link.weakPsd += i.gain * i.cell->DownlinkPsd() * i.cell->m_load;
+        }
     }
     // Mean capacity over the band, turned back into the SINR of a flat channel.
     double capacity = 0;
@@ -877,7 +896,9 @@ RanCell::Measure(RanLink& link, int64_t nowNs)
                                  MEASUREMENT_WEIGHT / sinr);
     }
     link.cqi = link.nextCqi;
-    link.nextCqi = errorModel->SinrToCqi(m_mcsTable, link.filteredSinr, m_grid.nRb);
+    // Without the outer loop the CQI has to be right for the blocks that the user gets.
+    const uint32_t rb = m_outerLoop || link.lastRb == 0 ? m_grid.nRb : link.lastRb;
+    link.nextCqi = errorModel->SinrToCqi(m_mcsTable, link.filteredSinr, rb);
     if (first)
     {
         link.cqi = link.nextCqi;
@@ -899,8 +920,10 @@ RanCell::Evaluate(RanTransportBlock& block)
         flat && link.fading.empty() ? 1 : (m_tdma ? m_grid.nRbg : block.units);
     const uint8_t order = block.mcs.modulationOrder;
     double miSum = 0;
+    double capacitySum = 0;
     double last = -1;
     double lastMi = 0;
+    double lastCapacity = 0;
     bool allEqual = true;
     double interferenceSum = 0;
     for (uint32_t k = 0; k < count; ++k)
@@ -916,8 +939,10 @@ RanCell::Evaluate(RanTransportBlock& block)
             allEqual = last < 0;
             last = sinr;
             lastMi = RanMutualInformation(order, sinr);
+            lastCapacity = std::log2(1 + sinr);
         }
         miSum += lastMi;
+        capacitySum += lastCapacity;
     }
     const double mi = miSum / count;
     const double sinr = allEqual ? last : RanInverseMutualInformation(order, mi);
@@ -938,6 +963,11 @@ RanCell::Evaluate(RanTransportBlock& block)
     if (block.transmissions == 1)
     {
         block.firstCodedBits = coded;
+        if (downlink)
+        {
+            link.lastRb = static_cast<uint32_t>(
+                m_tdma ? m_grid.nRb : std::lround(block.units * m_grid.rbPerRbg));
+        }
         errorRate = errorModel->TransportBlockErrorRate(block.mcs, block.bits, sinr);
     }
     else
@@ -949,7 +979,9 @@ RanCell::Evaluate(RanTransportBlock& block)
                                                         block.firstCodedBits);
     }
     block.decoded = m_random->GetValue() >= errorRate;
-    counters.sinrDbSum += ToDb(std::max(sinr, 1e-10));
+    // Mutual information saturates, so the mean that is reported is that of capacity.
+    const double mean = allEqual ? last : std::exp2(capacitySum / count) - 1;
+    counters.sinrDbSum += ToDb(std::max(mean, 1e-10));
     ++counters.transmissions;
     if (block.transmissions == 1)
     {

@@ -141,7 +141,11 @@ class RanCell : public Object
     /**
      * \return power spectral density of the downlink, W/Hz
      */
-    double DownlinkPsd() const;
+    double DownlinkPsd() const
+    {
+        return m_downlinkPsd;
+    }
+
     /**
      * \param bler target of the outer loop
      */
@@ -341,11 +345,15 @@ class RanCell : public Object
      */
     void RefreshFading(RanLink& link, int64_t nowNs);
 
+    /// Recompute what depends on power and grid
+    void UpdatePsd();
+
     /// Recompute what depends on grid and target
     void UpdateThresholds();
 
     RanGrid m_grid;                        ///< resource grid
     double m_txPowerDbm;                   ///< over the whole carrier
+    double m_downlinkPsd{0};               ///< W/Hz
     double m_targetBler;                   ///< of the outer loop
     bool m_outerLoop;                      ///< outer-loop link adaptation
     std::string m_mcsTableName;            ///< attribute

@@ -162,6 +162,20 @@ SteeringOf(Ptr<const UniformPlanarArray> array, const Vector& direction)
             static_cast<float>(2 * M_PI * array->GetAntennaVerticalSpacing() * up)};
 }
 
+/// Weights of a beam. PhasedArrayModel::GetBeamformingVector is its conjugate, which the channel
+/// model's own phases (TR 38.901 7.5-22) would turn into a beam to the mirrored direction.
+PhasedArrayModel::ComplexVector
+BeamTowards(Ptr<const UniformPlanarArray> array, const Angles& angles)
+{
+    PhasedArrayModel::ComplexVector weights = array->GetSteeringVector(angles);
+    const double norm = array->norm(weights);
+    for (size_t i = 0; i < weights.GetSize(); ++i)
+    {
+        weights[i] /= norm;
+    }
+    return weights;
+}
+
 /// Power gain of one element towards a direction
 double
 ElementGain(Ptr<const UniformPlanarArray> array, const Angles& angles)
@@ -201,8 +215,8 @@ RanChannel::Fading(Ptr<const MobilityModel> site,
 {
     const Angles toUser(user->GetPosition(), site->GetPosition());
     const Angles toCell(site->GetPosition(), user->GetPosition());
-    cell->SetBeamformingVector(cell->GetBeamformingVector(toUser));
-    ue->SetBeamformingVector(ue->GetBeamformingVector(toCell));
+    cell->SetBeamformingVector(BeamTowards(cell, toUser));
+    ue->SetBeamformingVector(BeamTowards(ue, toCell));
     auto parameters = Create<SpectrumSignalParameters>();
     parameters->psd = Create<SpectrumValue>(bands);
     *parameters->psd = 1;

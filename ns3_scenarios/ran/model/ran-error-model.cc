@@ -56,7 +56,7 @@ struct Loss
 
 /// Loss of QPSK, 16QAM, 64QAM, 256QAM and 1024QAM. The last is an extrapolation,
 /// the constants of 256QAM: the reference has no 1024QAM.
-constexpr std::array<Loss, 5> LOSS = {{{3.888, -3.334, 4.302},
+constexpr std::array<Loss, 5> LOSS = {{{3.895, -3.343, 3.800},
                                         {3.592, -1.388, 0.0},
                                         {3.650, -1.290, 0.0},
                                         {3.952, -1.830, 0.0},
@@ -64,12 +64,19 @@ constexpr std::array<Loss, 5> LOSS = {{{3.888, -3.334, 4.302},
 
 /// Share of the repetition gain at rates below the mother rate which the
 /// reference shows on its first transmissions (in decibels, of the full gain).
-constexpr double REFERENCE_REPETITION_SHARE = 0.603;
+constexpr double REFERENCE_REPETITION_SHARE = 0.623;
 
 /// Further loss of 64QAM at R = 948/1024 in the reference, in decibels: one
 /// part for any block and one per factor of two in the number of code blocks.
 constexpr double HIGH_RATE_LOSS = 0.987;
 constexpr double HIGH_RATE_LOSS_PER_OCTAVE = 0.244; //!< See HIGH_RATE_LOSS
+/// Code blocks of fewer bits lose decibels for each halving, down to a number of halvings. Fitted
+/// to the switch points of users with few resource blocks in the reference's three-cell runs.
+constexpr double SHORT_BLOCK_BITS = 360.0;
+constexpr double SHORT_BLOCK_OCTAVES = 1.3;    //!< See SHORT_BLOCK_BITS
+constexpr double SHORT_BLOCK_LOSS = 0.68;      //!< See SHORT_BLOCK_BITS
+constexpr double SHORT_BLOCK_LOSS_QPSK = 0.25; //!< See SHORT_BLOCK_BITS
+
 /// Code rates between which HIGH_RATE_LOSS comes in.
 constexpr double HIGH_RATE_BEGIN = 910.0 / 1024.0;
 constexpr double HIGH_RATE_END = 948.0 / 1024.0; //!< See HIGH_RATE_BEGIN
@@ -436,6 +443,11 @@ RanErrorModel::GetCurve(const RanMcs& mcs, uint32_t tbBits, double codeRate) con
             lossDb -= REFERENCE_REPETITION_SHARE * ToDb(motherRate / mcs.codeRate);
         }
     }
+
+    const double octaves = std::clamp(std::log2(SHORT_BLOCK_BITS / blocks.infoBitsPerBlock),
+                                      0.0,
+                                      SHORT_BLOCK_OCTAVES);
+    lossDb += octaves * (mcs.modulationOrder == 2 ? SHORT_BLOCK_LOSS_QPSK : SHORT_BLOCK_LOSS);
 
     // Normal approximation of a complex Gaussian channel, for which the SNR
     // gamma = 2^SE - 1 supports SE bits per symbol. Over n = K / SE symbols the

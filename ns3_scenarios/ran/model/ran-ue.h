@@ -53,10 +53,12 @@ struct RanLink
     std::vector<RanInterferer> interferers; ///< strong co-channel cells, strongest first
     std::vector<RanInterferer> weak;        ///< the others, taken at their average load
     double weakPsd{0};                      ///< interference of the weak cells, W/Hz
+    int64_t weakNs{-1};                     ///< when it was summed up
 
     double filteredSinr{-1};            ///< measured downlink SINR, linear; negative before the first
     uint8_t cqi{0};                     ///< CQI in use at the cell
     uint8_t nextCqi{0};                 ///< CQI measured and not yet in use
+    uint32_t lastRb{0};                 ///< resource blocks of the last downlink block
     int64_t measuredNs{-1};             ///< when the last CQI was measured
     std::array<double, 2> offsetDb{};   ///< outer-loop offset by direction
 };

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sweeps: a specification in YAML, the runs that follow from it, and the dataset they leave.
+
+`spec` says what a user may write, `design` and `schedules` turn it into runs, `runner` simulates
+the ones that are missing. A run is fully determined by the specification, so the same one gives
+the same dataset, byte for byte, on any number of processes and after any number of interruptions.
+"""
+
+from ns3_scenarios.sweeps.design import Config, Plan, Run, plan
+from ns3_scenarios.sweeps.runner import Progress, sweep
+from ns3_scenarios.sweeps.spec import SweepSpec, load_spec, parse_spec
+
+__all__ = [
+    "Config",
+    "Plan",
+    "Progress",
+    "Run",
+    "SweepSpec",
+    "load_spec",
+    "parse_spec",
+    "plan",
+    "sweep",
+]

@@ -1,0 +1,444 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs what a sweep is missing: processes with a warm worker each, results stored as they come.
+
+The process that simulates a run also writes its files, so nothing but names and hashes travels
+between processes, and an interrupted sweep keeps every run that had ended.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from filelock import FileLock, Timeout
+
+from ns3_scenarios.dataset import Dataset
+from ns3_scenarios.errors import DatasetError, SimulationError, SweepError, WorkerError
+from ns3_scenarios.storage import (
+    FAILURES,
+    MANIFEST,
+    TIMINGS,
+    Manifest,
+    RunEntry,
+    column_type,
+    read_entry,
+    read_json,
+    read_manifest,
+    remove_temporaries,
+    sizes_match,
+    write_json,
+    write_manifest,
+    write_run,
+)
+from ns3_scenarios.sweeps.design import Plan, Run, plan
+from ns3_scenarios.sweeps.spec import SweepSpec, load_spec
+
+LOCK = ".sweep.lock"
+MANIFEST_EVERY_S = 5.0
+"""How often the manifest catches up with the runs that have ended."""
+ORPHAN_CHECK_S = 0.5
+#: Fields of a specification that may grow without making runs that exist another dataset's.
+GROWING = ("seeds", "n_configs", "description")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a sweep stands; given to `on_progress` at the start and whenever a run ends."""
+
+    total: int
+    done: int
+    """Runs in the dataset, those of earlier calls among them."""
+    resumed: int
+    """Runs that were there at the start."""
+    failed: int
+    elapsed_s: float
+    message: str = ""
+    """News to show: a run that failed or was run twice, a model that is compiled."""
+
+    @property
+    def rate_per_s(self) -> float:
+        """Runs that ended per second, in this call."""
+        ended = self.done - self.resumed + self.failed
+        return ended / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Estimated time left, if something has ended yet."""
+        left = self.total - self.done - self.failed
+        return left / self.rate_per_s if self.rate_per_s else None
+
+
+OnProgress = Callable[[Progress], None]
+OnInterval = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """How one run ended."""
+
+    run_id: tuple[str, int]
+    entry: RunEntry | None = None
+    wall_s: float = 0.0
+    events: int = 0
+    error: SimulationError | WorkerError | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Common:
+    """What every run of a sweep needs besides itself."""
+
+    folder: Path
+    columns: dict[str, pa.DataType]
+    """Arrow types of the varied fields."""
+    ran_hash: str
+    parent: int
+    """Process of the sweep."""
+    on_interval: OnInterval | None
+
+
+@dataclass
+class _Book:
+    """What is known of the runs so far, and its copy on disk."""
+
+    folder: Path
+    manifest: Manifest
+    entries: dict[tuple[str, int], RunEntry]
+    timings: dict[str, Any]
+    failures: dict[str, Any] = field(default_factory=dict)
+    written_s: float = float("-inf")
+
+    def write(self, *, at_least_every_s: float = 0.0) -> None:
+        if time.monotonic() - self.written_s < at_least_every_s:
+            return
+        runs = tuple(self.entries.values())
+        write_manifest(self.folder, self.manifest.model_copy(update={"runs": runs}))
+        write_json(self.folder / TIMINGS, self.timings)
+        if self.failures:
+            write_json(self.folder / FAILURES, self.failures)
+        else:
+            (self.folder / FAILURES).unlink(missing_ok=True)
+        self.written_s = time.monotonic()
+
+
+def sweep(
+    spec: SweepSpec | str | Path,
+    out: str | Path,
+    jobs: int = 1,
+    on_progress: OnProgress | None = None,
+    on_interval: OnInterval | None = None,
+) -> Dataset:
+    """Simulate all runs of a sweep that the dataset does not have yet.
+
+    Args:
+        spec: the specification, or the path of its YAML file.
+        out: folder of the dataset; made if need be, continued if it is this sweep's.
+        jobs: processes that simulate at the same time; 1 simulates in this one.
+        on_progress: told where the sweep stands.
+        on_interval: told of the intervals of the present run, done and in all; only with one job.
+
+    Raises:
+        SweepError: the specification is impossible; nothing has run.
+        DatasetError: the folder cannot be used, is another sweep's, or is in use; or a file cannot
+            be written. Runs that had ended are kept.
+        SimulationError: some runs failed. All others are in the dataset, `failures.json` has the
+            reasons, and the same call tries those runs again.
+        BuildError: the RAN model cannot be compiled.
+        WorkerError: no worker can be started.
+    """
+    if jobs < 1:
+        raise SweepError(f"jobs={jobs} is not allowed; it must be 1 or more")
+    folder = Path(out)
+    whole = _planned(spec)
+    with _locked(folder):
+        book = _open_book(folder, whole)
+        failed = _run_missing(book, whole, jobs, on_progress, on_interval)
+    if failed:
+        first = failed[0]
+        count = f"{len(failed)} of {len(whole.runs)} runs failed"
+        raise SimulationError(
+            f"{count} (see {folder / FAILURES}; the same sweep tries them again); the first: "
+            f"{first}",
+            stderr_tail=getattr(first, "stderr_tail", ""),
+            reproduce=getattr(first, "reproduce", ""),
+        )
+    return Dataset.open(folder)
+
+
+def _planned(spec: SweepSpec | str | Path) -> Plan:
+    if isinstance(spec, SweepSpec):
+        return plan(spec)
+    loaded = load_spec(spec)
+    try:
+        return plan(loaded)
+    except SweepError as error:
+        raise SweepError(f"{spec}: {error}") from None
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other sweeps out of a folder; the lock ends with this process, however it ends."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        visible = any(not path.name.startswith(".") for path in folder.iterdir())
+        if visible and not (folder / MANIFEST).exists():
+            raise DatasetError(
+                f"{folder} has files in it but is not a dataset; choose an empty or new folder"
+            )
+        lock = FileLock(folder / LOCK, timeout=0)
+        lock.acquire()
+    except Timeout:
+        raise DatasetError(f"another sweep is writing to {folder}; wait until it ends") from None
+    except OSError as error:
+        what = error.strerror or type(error).__name__
+        raise DatasetError(f"cannot write to {folder}: {what}") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _open_book(folder: Path, whole: Plan) -> _Book:
+    """Find out what is there already.
+
+    Raises:
+        DatasetError: it belongs to another sweep.
+    """
+    manifest = _manifest(whole)
+    entries: dict[tuple[str, int], RunEntry] = {}
+    timings: dict[str, Any] = {}
+    if (folder / MANIFEST).exists():
+        old = read_manifest(folder)
+        _check_same(folder, old, manifest, whole)
+        listed = {run.id: run for run in old.runs}
+        for run in whole.runs:
+            entry = listed.get(run.id)
+            if entry is None or not sizes_match(folder, entry):
+                entry = _entry_on_disk(folder, run, manifest)
+            if entry:
+                entries[run.id] = entry
+        with suppress(DatasetError):
+            timings = read_json(folder / TIMINGS)
+    remove_temporaries(folder)
+    book = _Book(folder, manifest, entries, timings)
+    book.write()
+    return book
+
+
+def _manifest(whole: Plan) -> Manifest:
+    from ns3_scenarios.ran.build import ns3_version, source_hash
+    from ns3_scenarios.worker import code_version
+
+    return Manifest(
+        code_version=code_version(),
+        ran_hash=source_hash(),
+        ns3_version=ns3_version(),
+        scenario=whole.spec.scenario.name,
+        parameters=whole.parameters,
+        configs=tuple(config.key for config in whole.configs),
+        seeds=whole.spec.seeds,
+        spec=whole.spec.model_dump(mode="json"),
+    )
+
+
+def _check_same(folder: Path, old: Manifest, new: Manifest, whole: Plan) -> None:
+    """A dataset is one sweep by one version; more seeds or configurations may be added to it."""
+    differences = [
+        f"{name} was {getattr(old, attribute)}, now {getattr(new, attribute)}"
+        for attribute, name in (
+            ("code_version", "the program's version"),
+            ("ran_hash", "the RAN model"),
+            ("ns3_version", "ns-3"),
+        )
+        if getattr(old, attribute) != getattr(new, attribute)
+    ]
+    before, now = old.spec or {}, new.spec or {}
+    differences += [
+        f"`{name}` of the specification differs"
+        for name in sorted({*before, *now})
+        if name not in GROWING and before.get(name) != now.get(name)
+    ]
+    planned = {run.id for run in whole.runs}
+    strangers = [run for run in old.runs if run.id not in planned]
+    if strangers and not differences:
+        config, seed = strangers[0].id
+        differences.append(f"its run config={config} seed={seed} is not one of this sweep's")
+    if differences:
+        raise DatasetError(
+            f"{folder} holds another dataset ({'; '.join(differences)}); choose another folder, "
+            "or delete this one to make it anew"
+        )
+
+
+def _entry_on_disk(folder: Path, run: Run, manifest: Manifest) -> RunEntry | None:
+    """The entry of a run that ended after the manifest was last written."""
+    from ns3_scenarios.worker import schedule_hash
+
+    found = read_entry(folder, *run.id)
+    if not found:
+        return None
+    entry, provenance = found
+    expected = {
+        "config": run.config.key,
+        "seed": run.seed,
+        "schedule_hash": schedule_hash(run.schedule),
+        "code_version": manifest.code_version,
+        "ran_hash": manifest.ran_hash,
+        "ns3_version": manifest.ns3_version,
+    }
+    return entry if all(provenance.get(k) == v for k, v in expected.items()) else None
+
+
+def _run_missing(
+    book: _Book,
+    whole: Plan,
+    jobs: int,
+    on_progress: OnProgress | None,
+    on_interval: OnInterval | None,
+) -> list[SimulationError | WorkerError]:
+    """Simulate, keep the book, report; give the errors of runs that failed."""
+    from ns3_scenarios.ran.build import ensure_built
+
+    missing = [run for run in whole.runs if run.id not in book.entries]
+    resumed, started = len(book.entries), time.monotonic()
+    failed: list[SimulationError | WorkerError] = []
+    without_worker = 0
+
+    def tell(message: str = "") -> None:
+        if on_progress:
+            elapsed_s = time.monotonic() - started
+            done = len(book.entries)
+            total = len(whole.runs)
+            on_progress(Progress(total, done, resumed, len(failed), elapsed_s, message))
+
+    tell()
+    try:
+        common = _Common(
+            book.folder, _columns(whole), book.manifest.ran_hash, os.getpid(), on_interval
+        )
+        if missing:
+            ensure_built(tell)  # once, not in every process
+        for outcome in _outcomes(missing, common, jobs):
+            for note in outcome.notes:
+                tell(note)
+            if outcome.entry:
+                without_worker = 0
+                book.entries[outcome.run_id] = outcome.entry
+                book.timings["/".join(map(str, outcome.run_id))] = {
+                    "wall_s": round(outcome.wall_s, 4),
+                    "events": outcome.events,
+                }
+                tell()
+            elif outcome.error:
+                config, seed = outcome.run_id
+                without_worker += isinstance(outcome.error, WorkerError)
+                if without_worker > jobs:
+                    raise outcome.error
+                failed.append(outcome.error)
+                book.failures[f"{config}/{seed}"] = {
+                    "error": str(outcome.error),
+                    "reproduce": getattr(outcome.error, "reproduce", ""),
+                }
+                tell(f"config={config} seed={seed} failed: {outcome.error}")
+            book.write(at_least_every_s=MANIFEST_EVERY_S)
+    except BaseException:
+        with suppress(DatasetError):  # what stopped the sweep is the news
+            book.write()
+        raise
+    book.write()
+    return failed
+
+
+def _columns(whole: Plan) -> dict[str, pa.DataType]:
+    """Arrow types of the varied fields: the same in all files of the dataset."""
+    return {
+        path: column_type([config.values[path] for config in whole.configs])
+        for path in whole.parameters
+    }
+
+
+def _outcomes(runs: list[Run], common: _Common, jobs: int) -> Iterator[_Outcome]:
+    """Simulate runs and yield how each ended, as they end, in any order."""
+    import joblib
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    jobs = max(1, min(jobs, len(runs)))
+    if jobs > 1:
+        common = replace(common, on_interval=None)
+    left = {run.id: run for run in runs}
+    killed = 0
+    # The one place that says where simulations run.
+    with joblib.parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1):
+        while left:
+            parallel = joblib.Parallel(
+                return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs"
+            )
+            task = joblib.delayed(_simulate_and_store)
+            try:
+                for outcome in parallel(task(run, common) for run in list(left.values())):
+                    left.pop(outcome.run_id)
+                    killed = 0
+                    yield outcome
+            except TerminatedWorkerError:
+                killed += 1
+                if killed > 1:
+                    raise WorkerError(
+                        "the processes of the sweep are killed again and again, perhaps for want "
+                        "of memory; try fewer jobs"
+                    ) from None
+                warnings.warn(
+                    "a process of the sweep was killed; its run is run once more",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+
+
+def _simulate_and_store(run: Run, common: _Common) -> _Outcome:
+    """Simulate one run and write its files; runs in any process."""
+    if os.getpid() != common.parent:
+        _end_with(common.parent)
+    from ns3_scenarios.simulate import simulate
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RuntimeWarning)
+        try:
+            traces = simulate(
+                run.config.scenario, run.schedule, run.seed, on_progress=common.on_interval
+            )
+        except (SimulationError, WorkerError) as error:
+            return _Outcome(run.id, error=error)
+    if traces.provenance.ran_hash != common.ran_hash:
+        raise DatasetError(
+            f"the RAN model changed from {common.ran_hash} to {traces.provenance.ran_hash} while "
+            f"{common.folder} was made; start again in another folder"
+        )
+    entry = write_run(common.folder, run, traces, common.columns)
+    config, seed = run.id
+    notes = tuple(f"config={config} seed={seed}: {w.message}" for w in caught)
+    return _Outcome(run.id, entry, traces.wall_s, traces.events, notes=notes)
+
+
+_watched: set[int] = set()
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent has, so that nothing writes after a killed sweep."""
+    if parent in _watched:
+        return
+    _watched.add(parent)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(ORPHAN_CHECK_S)
+        os._exit(1)
+
+    if os.getppid() == parent:
+        threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Controls: every path leads to one, changes are all made or none, and mistakes are explained."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ns3_scenarios.controls import ControlChange, ControlState, check_schedule
+from ns3_scenarios.errors import ControlError
+from ns3_scenarios.library import load_scenario
+
+SCENARIO = load_scenario("quickstart")
+INITIAL = ControlState.initial(SCENARIO)
+
+
+def after(*changes: tuple[str, Any]) -> ControlState:
+    return INITIAL.with_changes([ControlChange(path=p, value=v) for p, v in changes], SCENARIO)
+
+
+def test_initial_state_is_the_scenarios() -> None:
+    assert list(INITIAL.cells) == list(SCENARIO.cell_ids)
+    cell = INITIAL.cells["c1"]
+    assert cell.tx_power_dbm == SCENARIO.carriers[0].tx_power_dbm
+    assert cell.tilt_deg == SCENARIO.gnb_antenna.tilt_deg
+    assert cell.scheduler == SCENARIO.radio.scheduler
+    assert list(cell.slices) == [s.name for s in SCENARIO.slices]
+    assert cell.slices["embb"].max_pct == SCENARIO.slices[0].max_pct
+
+
+def test_carriers_have_cells_of_their_own() -> None:
+    scenario = load_scenario("fr3_wideband")
+    narrow = scenario.model_copy(
+        update={
+            "carriers": (
+                scenario.carriers[0],
+                scenario.carriers[1].model_copy(update={"bandwidth_mhz": 200.0}),
+            )
+        }
+    )
+    state = ControlState.initial(narrow)
+    assert [state.cells[c].bandwidth_mhz for c in ("c0", "c1", "c2")] == [400, 200, 400]
+
+
+def test_every_path_can_be_read_and_set_to_what_it_is() -> None:
+    paths = list(INITIAL.paths())
+    assert len(paths) == len(set(paths)) == 3 * (6 + 3 * 3)
+    assert after(*((path, INITIAL.get(path)) for path in paths)) == INITIAL
+
+
+@given(st.sampled_from(sorted(INITIAL.cells)), st.floats(-30, 60))
+def test_change_changes_its_control_alone(cell: str, power_dbm: float) -> None:
+    path = f"cells.{cell}.tx_power_dbm"
+    state = after((path, power_dbm))
+    assert state.get(path) == power_dbm
+    others = [p for p in INITIAL.paths() if p != path]
+    assert [state.get(p) for p in others] == [INITIAL.get(p) for p in others]
+
+
+def test_star_means_every_name_at_its_place() -> None:
+    assert INITIAL.expand("cells.*.tilt_deg") == [f"cells.c{i}.tilt_deg" for i in range(3)]
+    assert len(INITIAL.expand("cells.*.slices.*.max_pct")) == 9
+    state = after(("cells.*.tilt_deg", 7))
+    assert {cell.tilt_deg for cell in state.cells.values()} == {7}
+
+
+def test_changes_are_made_together() -> None:
+    # Either alone would break dedicated <= min <= max.
+    state = after(("cells.c0.slices.mmtc.min_pct", 35), ("cells.c0.slices.mmtc.max_pct", 60))
+    assert state.cells["c0"].slices["mmtc"].min_pct == 35
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("cells.c9.tilt_deg", 1, "'c9' is not one of c0, c1, c2"),
+        ("cells.*.tilt", 1, "'tilt' is not one of tx_power_dbm, tilt_deg"),
+        ("cells.c0", 1, "stops short of a value"),
+        ("cells.c0.slices.gold.max_pct", 1, "'gold' is not one of embb, urllc, mmtc"),
+        ("cells.c0.tx_power_dbm", 61, r"cells\.c0\.tx_power_dbm=61: .*less than or equal to 60"),
+        ("cells.c0.tx_power_dbm", "high", r"cells\.c0\.tx_power_dbm='high'"),
+        ("cells.c0.scheduler", "fair", r"cells\.c0\.scheduler='fair'"),
+        ("cells.c0.bandwidth_mhz", 40, r"bandwidth_mhz=40 exceeds the carrier's 20 MHz"),
+        ("cells.c0.slices.embb.min_pct", 95, "dedicated_pct <= min_pct <= max_pct must hold"),
+        ("cells.*.slices.*.min_pct", 40, "min_pct"),
+    ],
+)
+def test_impossible_change_is_refused_and_explained(path: str, value: Any, says: str) -> None:
+    with pytest.raises(ControlError, match=says) as caught:
+        after((path, value))
+    assert "\n" not in str(caught.value)
+
+
+def test_schedule_is_gone_through_in_order() -> None:
+    last = SCENARIO.n_intervals - 1
+    check_schedule((ControlChange(interval=last, path="cells.c0.tilt_deg", value=3),), SCENARIO)
+    with pytest.raises(ControlError, match=f"comes after the last one, {last}"):
+        check_schedule(
+            (ControlChange(interval=last + 1, path="cells.c0.tilt_deg", value=3),), SCENARIO
+        )
+    narrowed = (
+        ControlChange(interval=1, path="cells.c0.slices.mmtc.max_pct", value=5),
+        ControlChange(interval=2, path="cells.c0.slices.mmtc.min_pct", value=6),
+    )
+    with pytest.raises(ControlError, match="must hold, got 0, 6, 5"):
+        check_schedule(narrowed, SCENARIO)
