@@ -6,7 +6,8 @@ which a transport block has a given block error rate at the BICM limit of its
 modulation and code rate, plus an implementation loss, plus the width of the
 error curve times a quantile. The loss is fitted here: it is linear in twelve
 constants, which this script prints together with the error of every row. The
-width and the loss of short blocks are chosen, not fitted, and have to be the same here and in the C++ file.
+width and the loss of short blocks are chosen, not fitted, and have to be the
+same here and in the C++ file.
 
 Run it as::
 

@@ -214,10 +214,11 @@ def validate_ran(
     if as_json:
         print_json(report.as_dict())
     else:
-        from ns3_scenarios.validation.printing import report_table, summary_line
+        from ns3_scenarios.validation.printing import report_lines, summary_line
 
         console = out_console()
-        console.print(report_table(report))
+        for line in report_lines(report):
+            console.print(line, soft_wrap=True)
         console.print(summary_line(report), style="green" if report.holds else "red")
     if not report.holds:
         raise typer.Exit(1)

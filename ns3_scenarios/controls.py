@@ -102,17 +102,7 @@ class ControlState(Model):
         Raises:
             ControlError: no control matches.
         """
-        wanted = path.split(".")
-        found = [
-            p
-            for p in self.paths()
-            if len(parts := p.split(".")) == len(wanted)
-            and all(w in ("*", part) for w, part in zip(wanted, parts, strict=True))
-        ]
-        if not found:
-            self.get(path.replace("*", next(iter(self.cells))))
-            raise ControlError(f"{path!r} is not a control; it stops short of a value")
-        return found
+        return _expand(self.model_dump(), path)
 
     def with_changes(self, changes: Iterable[ControlChange], scenario: ScenarioConfig) -> Self:
         """A copy with changes made together, checked against the scenario.
@@ -122,7 +112,7 @@ class ControlState(Model):
         """
         tree = self.model_dump()
         for change in changes:
-            for path in self.expand(change.path):
+            for path in _expand(tree, change.path):
                 *parents, leaf = path.split(".")
                 node = tree
                 for name in parents:
@@ -176,6 +166,22 @@ def check_schedule(schedule: Schedule, scenario: ScenarioConfig) -> None:
                 f"{scenario.n_intervals - 1}"
             )
         state = state.with_changes((c for c in schedule if c.interval == interval), scenario)
+
+
+def _expand(tree: dict[str, Any], path: str) -> list[str]:
+    """Concrete paths that a path with `*` means in a tree of controls."""
+    found: list[tuple[str, Any]] = [("", tree)]
+    for name in path.split("."):
+        below = []
+        for above, node in found:
+            if not isinstance(node, dict) or (name != "*" and name not in node):
+                raise _no_such(path, name, node)
+            names = node if name == "*" else (name,)
+            below += [(f"{above}.{n}" if above else n, node[n]) for n in names]
+        found = below
+    if any(isinstance(value, dict) for _, value in found):
+        raise ControlError(f"{path!r} is not a control; it stops short of a value")
+    return [concrete for concrete, _ in found]
 
 
 def _leaves(node: dict[str, Any], above: tuple[str, ...]) -> Iterator[str]:

@@ -197,7 +197,14 @@ def nearest_site(position: Position) -> int:
 
 def with_default_adaptation(scenario: ScenarioConfig) -> ScenarioConfig:
     """The same scenario with the project's own link adaptation."""
-    radio = scenario.radio.model_copy(update={"outer_loop": True, "repetition_gain": True})
+    radio = scenario.radio.model_copy(
+        update={
+            "outer_loop": True,
+            "repetition_gain": True,
+            "harq_max_retx": Radio().harq_max_retx,
+            "restart_round_robin": False,
+        }
+    )
     return scenario.model_copy(update={"radio": radio})
 
 

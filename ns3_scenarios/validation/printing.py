@@ -1,31 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A validation report as text: tables for a terminal, drawn with Rich."""
+"""A validation report as lines of text for a terminal."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
-from rich.table import Table
 from rich.text import Text
 
 from ns3_scenarios.validation.reference import RowResult, ValidationReport
 from ns3_scenarios.validation.rules import Check
 
+HEADING = f"  {'figure':<22}{'ours':>15}{'theirs':>15}{'deviation':>13}  allowed"
 
-def report_table(report: ValidationReport, *, only_failed: bool = False) -> Table:
+
+def report_lines(report: ValidationReport) -> Iterator[Text]:
     """Ours, theirs, deviation and verdict of every figure of every row."""
-    table = Table(title="RAN model against the reference", title_justify="left")
-    table.add_column("row")
-    table.add_column("figure")
-    for name in ("ours", "theirs", "deviation"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("allowed")
-    table.add_column("verdict")
-    table.add_column("ours, outer loop", justify="right")
+    yield Text(HEADING, style="bold")
     for row in report.rows:
-        if not (only_failed and row.holds):
-            _add(table, row)
-    return table
+        yield from _row_lines(row)
 
 
 def summary_line(report: ValidationReport) -> str:
@@ -36,24 +29,20 @@ def summary_line(report: ValidationReport) -> str:
     return f"{report.n_failed} of {n} rows fail, {n - report.n_failed} hold."
 
 
-def _add(table: Table, row: RowResult) -> None:
+def _row_lines(row: RowResult) -> Iterator[Text]:
+    title = Text(row.label).append("  ").append(_verdict(row.holds))
+    if row.outer_loop_mbps is not None:
+        title.append(f"  (default link adaptation: {row.outer_loop_mbps:.4g} Mbit/s)")
+    if row.note:
+        title.append(f"  {row.note}")
+    yield title
     if row.error:
-        table.add_row(row.label, "", "", "", "", row.error, _verdict(False), "", end_section=True)
-        return
-    for i, check in enumerate(row.checks):
-        beside = ""
-        if check.figure == "goodput" and row.outer_loop_mbps is not None:
-            beside = f"{row.outer_loop_mbps:.4g} Mbit/s"
-        table.add_row(
-            row.label if i == 0 else row.note if i == 1 else "",
-            check.figure,
-            _value(check.ours, check.unit),
-            _value(check.theirs, check.unit),
-            _deviation(check),
-            check.rule,
-            _verdict(check.holds),
-            beside,
-            end_section=i == len(row.checks) - 1,
+        yield Text(f"  {row.error}", style="red")
+    for check in row.checks:
+        yield Text(
+            f"  {check.figure:<22}{_value(check.ours, check.unit):>15}"
+            f"{_value(check.theirs, check.unit):>15}{_deviation(check):>13}  {check.rule}",
+            style="" if check.holds else "red",
         )
 
 

@@ -49,7 +49,7 @@ constexpr double NEGLIGIBLE_SHARE = 1e-3;
 /// How often the sum of weak interferers is computed, ns
 constexpr int64_t WEAK_PERIOD_NS = 50000000;
 /// Most interferers that are followed group by group
-constexpr size_t MAX_STRONG = 16;
+constexpr size_t MAX_STRONG = 12;
 /// Most neighbours whose users are heard in the uplink
 constexpr size_t MAX_UPLINK_NEIGHBOURS = 24;
 /// Uplink grants are not so wide that a user's power would spread below this SINR
@@ -218,6 +218,7 @@ RanCell::DoInitialize()
     m_mcsTable = m_mcsTableName == "qam64"    ? RanMcsTable::QAM64
                  : m_mcsTableName == "qam256" ? RanMcsTable::QAM256
                                               : RanMcsTable::QAM1024;
+    m_beams = array->GetNumElems() > 1;
     m_noisePsdUe = THERMAL_PSD * FromDb(m_noiseFigureUeDb);
     m_noisePsdCell = THERMAL_PSD * FromDb(m_noiseFigureCellDb);
     for (RanScheduler& scheduler : m_schedulers)
@@ -473,10 +474,14 @@ RanCell::Decide(int64_t nowNs)
         {
             DecideDirection(RAN_UL, nowNs, up);
         }
-        for (double psd : m_transmission[RAN_DL].psd)
+        RanTransmission& t = m_transmission[RAN_DL];
+        double sum = 0;
+        for (double psd : t.psd)
         {
             usedGroups += psd > 0;
+            sum += psd;
         }
+        t.meanPsd = sum / m_grid.nRbg;
     }
     // Slots in which the network slept were idle ones.
     const double gap = static_cast<double>(slot - m_loadSlot);
@@ -531,6 +536,7 @@ RanCell::DecideDirection(RanDirection direction, int64_t nowNs, uint8_t symbols)
     };
 
     // Repetitions come first, oldest first.
+    const double averaging = m_schedulers[direction].GetAveragingSlots();
     auto& repetitions = m_retransmissions[direction];
     for (auto it = repetitions.begin(); it != repetitions.end();)
     {
@@ -545,6 +551,8 @@ RanCell::DecideDirection(RanDirection direction, int64_t nowNs, uint8_t symbols)
         }
         it->units = needed;
         m_used[it->flow->slice] += needed;
+        // Airtime of repetitions counts in the fair share.
+        it->flow->averageBytes += it->bits / 8 / averaging;
         place(*it);
         m_blocks.push_back(std::move(*it));
         it = repetitions.erase(it);
@@ -554,7 +562,6 @@ RanCell::DecideDirection(RanDirection direction, int64_t nowNs, uint8_t symbols)
     m_candidates.clear();
     m_candidateFlows.clear();
     m_candidateMcs.clear();
-    const double averaging = m_schedulers[direction].GetAveragingSlots();
     size_t kept = 0;
     for (RanFlow* flow : active)
     {
@@ -726,7 +733,10 @@ RanCell::RefreshLink(RanLink& link) const
                                                               path.atUser,
                                                               link.geometry.atUser);
         rest += gain * neighbour->DownlinkPsd();
-        all.push_back({.cell = neighbour, .gain = gain, .fading = {}});
+        all.push_back({.cell = neighbour,
+                       .gain = gain,
+                       .sameBands = m_grid.SameBands(neighbour->m_grid),
+                       .fading = {}});
     }
     const auto power = [](const RanInterferer& i) { return i.gain * i.cell->DownlinkPsd(); };
     std::stable_sort(all.begin(), all.end(), [&](const auto& a, const auto& b) {
@@ -791,20 +801,30 @@ RanCell::DownlinkInterference(const RanLink& link, uint32_t group) const
     double sum = link.weakPsd;
     for (const RanInterferer& i : link.interferers)
     {
-        if (!i.cell->m_transmission[RAN_DL].active)
+        const RanTransmission& t = i.cell->m_transmission[RAN_DL];
+        if (!t.active)
         {
             continue;
         }
         RanLink* owner = nullptr;
-        double psd = i.cell->PsdOn(RAN_DL, m_grid, group, owner);
+        double psd = 0;
+        if (i.sameBands)
+        {
+            psd = t.psd[group];
+            owner = t.owner[group];
+        }
+        else
+        {
+            psd = i.cell->PsdOn(RAN_DL, m_grid, group, owner);
+        }
         if (psd <= 0)
         {
             continue;
         }
         psd *= i.gain;
-        const auto& a = i.cell->array;
-        if (a->GetNumElems() > 1)
+        if (i.cell->m_beams)
         {
+            const auto& a = i.cell->array;
             psd *= RanChannel::ArrayGain(a->GetNumColumns(),
                                          a->GetNumRows(),
                                          i.cell->geometries[link.ue->id].atCell,
@@ -815,6 +835,24 @@ RanCell::DownlinkInterference(const RanLink& link, uint32_t group) const
             psd *= i.fading[group];
         }
         sum += psd;
+    }
+    return sum;
+}
+
+double
+RanCell::MeanDownlinkInterference(const RanLink& link) const
+{
+    double sum = link.weakPsd;
+    for (const RanInterferer& i : link.interferers)
+    {
+        const RanTransmission& t = i.cell->m_transmission[RAN_DL];
+        if (t.active)
+        {
+            // Of carriers of different width the overlap counts.
+            const double overlap =
+                std::min(1.0, i.cell->m_grid.OccupiedHz() / m_grid.OccupiedHz());
+            sum += t.meanPsd * i.gain * overlap;
+        }
     }
     return sum;
 }
@@ -865,25 +903,24 @@ RanCell::Measure(RanLink& link, int64_t nowNs)
             link.weakPsd += i.gain * i.cell->DownlinkPsd() * i.cell->m_load;
         }
     }
-    // Mean capacity over the band, turned back into the SINR of a flat channel.
-    double capacity = 0;
     const double signal = DownlinkPsd() * link.gain;
-    const bool flat = link.fading.empty() && link.interferers.empty();
-    const uint32_t groups = flat ? 1 : m_grid.nRbg;
-    double last = -1;
-    double lastCapacity = 0;
-    for (uint32_t g = 0; g < groups; ++g)
+    double sinr = 0;
+    if (link.fading.empty() && !m_beams)
     {
-        const double s = link.fading.empty() ? signal : signal * link.fading[g];
-        const double sinr = s / (m_noisePsdUe + DownlinkInterference(link, g));
-        if (sinr != last)
-        {
-            last = sinr;
-            lastCapacity = std::log2(1 + sinr);
-        }
-        capacity += lastCapacity;
+        sinr = signal / (m_noisePsdUe + MeanDownlinkInterference(link));
     }
-    const double sinr = std::max(std::exp2(capacity / groups) - 1, 1e-10);
+    else
+    {
+        // Mean capacity over the band, turned back into the SINR of a flat channel.
+        double capacity = 0;
+        for (uint32_t g = 0; g < m_grid.nRbg; ++g)
+        {
+            const double s = link.fading.empty() ? signal : signal * link.fading[g];
+            capacity += std::log2(1 + s / (m_noisePsdUe + DownlinkInterference(link, g)));
+        }
+        sinr = std::exp2(capacity / m_grid.nRbg) - 1;
+    }
+    sinr = std::max(sinr, 1e-10);
     const bool first = link.filteredSinr < 0;
     if (first || !m_outerLoop)
     {

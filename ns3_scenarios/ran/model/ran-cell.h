@@ -85,6 +85,7 @@ struct RanTransportBlock
 struct RanTransmission
 {
     bool active{false};          ///< whether there is any
+    double meanPsd{0};           ///< over all groups, W/Hz
     std::vector<double> psd;     ///< per group, W/Hz
     std::vector<RanLink*> owner; ///< per group: whose it is, for beams and uplink positions
 };
@@ -312,6 +313,13 @@ class RanCell : public Object
     double DownlinkInterference(const RanLink& link, uint32_t group) const;
 
     /**
+     * Interference that a user receives over the whole carrier, without noise and beams.
+     * \param link its link
+     * \return W/Hz
+     */
+    double MeanDownlinkInterference(const RanLink& link) const;
+
+    /**
      * Interference that this cell receives in one group while it listens to a link.
      * \param link the link
      * \param group index of the group
@@ -395,6 +403,7 @@ class RanCell : public Object
     uint64_t m_iotCount{0};                             ///< samples of it
     uint32_t m_nSlices{1};                              ///< number of slices
     Ptr<UniformRandomVariable> m_random;                ///< decoding
+    bool m_beams{false};                                ///< the array has several elements
     Ptr<SpectrumModel> m_bands;                         ///< for fast fading
 
     TracedCallback<const RanTransportBlock&> m_blockTrace; ///< each transmission

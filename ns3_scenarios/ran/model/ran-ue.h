@@ -36,6 +36,7 @@ struct RanInterferer
 {
     RanCell* cell{nullptr};    ///< the cell
     double gain{0};            ///< path gain with the gain of the user's array
+    bool sameBands{true};      ///< whether its groups lie where the serving cell's do
     std::vector<float> fading; ///< fast fading per resource-block group, or empty
 };
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Where sites and users stand."""
+"""Where users stand."""
 
 from __future__ import annotations
 
@@ -8,55 +8,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ns3_scenarios.scenario import Layout, ScenarioConfig, UserGroup
-
-SECTOR_BEARINGS_DEG = (30.0, 150.0, 270.0)
-"""Bearings of three sectors, anticlockwise from the x axis (TR 38.901 Table 7.8-1)."""
-
-
-def sector_bearing_deg(layout: Layout, sector: int) -> float:
-    """Where a sector's antenna looks."""
-    return SECTOR_BEARINGS_DEG[sector] if layout.n_sectors == len(SECTOR_BEARINGS_DEG) else 0.0
-
-
-def site_positions(layout: Layout) -> list[tuple[float, float, float]]:
-    """Position of each site, m."""
-    z_m = layout.site_height_m
-    if layout.kind == "free":
-        return [(p.x_m, p.y_m, z_m if p.z_m is None else p.z_m) for p in layout.sites]
-    if layout.kind == "indoor":
-        columns = math.ceil(layout.n_sites / 2)
-        rows = 1 if layout.n_sites == 1 else 2
-        return [
-            (
-                (i % columns - (columns - 1) / 2) * layout.isd_m,
-                (i // columns - (rows - 1) / 2) * layout.isd_m,
-                z_m,
-            )
-            for i in range(layout.n_sites)
-        ]
-    return [(x_m, y_m, z_m) for x_m, y_m in _hexagon_rings(layout.n_sites, layout.isd_m)]
-
-
-def _hexagon_rings(n: int, isd_m: float) -> list[tuple[float, float]]:
-    """The first `n` points of a triangular lattice, ring by ring around the origin."""
-    points = [(0.0, 0.0)]
-    ring = 1
-    while len(points) < n:
-        x_m, y_m = ring * isd_m, 0.0
-        for side in range(6):
-            angle = math.radians(120 + 60 * side)
-            for _ in range(ring):
-                points.append((x_m, y_m))
-                x_m += isd_m * math.cos(angle)
-                y_m += isd_m * math.sin(angle)
-        ring += 1
-    return points[:n]
+from ns3_scenarios.geometry import sector_bearings_deg, site_positions_m
+from ns3_scenarios.scenario import ScenarioConfig, UserGroup
 
 
 def network_radius_m(scenario: ScenarioConfig) -> float:
     """Distance from the origin to the farthest site, plus half an inter-site distance."""
-    farthest = max(math.hypot(x, y) for x, y, _ in site_positions(scenario.layout))
+    farthest = max(math.hypot(x, y) for x, y, _ in site_positions_m(scenario.layout))
     return farthest + scenario.layout.isd_m / 2
 
 
@@ -77,9 +35,8 @@ def user_positions(
     else:
         width_deg = 360.0 / scenario.layout.n_sectors
         areas = []
-        for x_m, y_m, _ in site_positions(scenario.layout):
-            for sector in range(scenario.layout.n_sectors):
-                centre = sector_bearing_deg(scenario.layout, sector)
+        for x_m, y_m, _ in site_positions_m(scenario.layout):
+            for centre in sector_bearings_deg(scenario.layout):
                 area = _ring(rng, n, place.min_radius_m, place.radius_m, centre, width_deg)
                 areas.append(area + np.array([x_m, y_m]))
         xy = np.concatenate(areas)

@@ -10,6 +10,7 @@ import _ran
 import numpy as np
 
 from ns3_scenarios.controls import CellControl, ControlState
+from ns3_scenarios.geometry import sector_bearings_deg, site_positions_m
 from ns3_scenarios.scenario import Antenna, ScenarioConfig, UserGroup, resource_blocks
 from ns3_scenarios.worker.inside import placement, traffic
 from ns3_scenarios.worker.inside.tables import IntervalTables
@@ -87,7 +88,7 @@ class Simulation:
 
     def _add_cells(self) -> list[Any]:
         scenario = self._scenario
-        for position in placement.site_positions(scenario.layout):
+        for position in site_positions_m(scenario.layout):
             self._network.add_site(*position)
         cells = []
         for cell in range(scenario.n_cells):
@@ -95,7 +96,7 @@ class Simulation:
             sector = cell // len(scenario.carriers) % scenario.layout.n_sectors
             site = cell // len(scenario.carriers) // scenario.layout.n_sectors
             antenna = _array(scenario.gnb_antenna)
-            antenna.bearing_deg = placement.sector_bearing_deg(scenario.layout, sector)
+            antenna.bearing_deg = sector_bearings_deg(scenario.layout)[sector]
             cells.append(
                 self._network.add_cell(
                     site,
