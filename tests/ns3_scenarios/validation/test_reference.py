@@ -15,7 +15,7 @@ import pytest
 
 from ns3_scenarios import simulate as simulate_module
 from ns3_scenarios.errors import SimulationError, UserError
-from ns3_scenarios.scenario import ScenarioConfig
+from ns3_scenarios.scenario import Radio, ScenarioConfig
 from ns3_scenarios.traces import Traces
 from ns3_scenarios.validation import mapping, measure, rules, validate
 from ns3_scenarios.validation.printing import report_lines, summary_line
@@ -245,7 +245,9 @@ def test_default_adaptation_changes_only_link_adaptation(csv: MakeCsv) -> None:
     default = mapping.with_default_adaptation(plain)
     assert default.radio.outer_loop
     assert default.radio.repetition_gain
-    back = default.radio.model_copy(update={"outer_loop": False, "repetition_gain": False})
+    assert default.radio.harq_max_retx == Radio().harq_max_retx
+    names = ("outer_loop", "repetition_gain", "harq_max_retx", "restart_round_robin")
+    back = default.radio.model_copy(update={n: getattr(plain.radio, n) for n in names})
     assert default.model_copy(update={"radio": back}) == plain
 
 
