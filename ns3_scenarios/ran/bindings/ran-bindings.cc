@@ -5,6 +5,7 @@
 // The Python module `_ran`: the RAN model as the simulation worker uses it.
 
 #include "../helper/ran-network-helper.h"
+#include "../model/ran-units.h"
 
 #include "ns3/boolean.h"
 #include "ns3/config.h"
@@ -85,9 +86,9 @@ Collect(Ptr<RanNetwork> network, int64_t fromNs)
                     position.x,
                     position.y,
                     position.z,
-                    10 * std::log10(rsrpW) + 30,
+                    RanToDb(rsrpW) + 30,
                     static_cast<double>(link.cqi),
-                    link.filteredSinr > 0 ? 10 * std::log10(link.filteredSinr) : -100.0});
+                    link.filteredSinr > 0 ? RanToDb(link.filteredSinr) : -100.0});
         for (const RanDirection direction : {RAN_DL, RAN_UL})
         {
             if (!ue->bearers[direction])

@@ -4,6 +4,8 @@
 
 #include "ran-error-model.h"
 
+#include "ran-units.h"
+
 #include "ns3/assert.h"
 #include "ns3/boolean.h"
 #include "ns3/double.h"
@@ -24,24 +26,8 @@ NS_OBJECT_ENSURE_REGISTERED(RanErrorModel);
 namespace
 {
 
-/// Decibels per factor of two.
-constexpr double DB_PER_OCTAVE = 10.0 * std::numbers::ln2 / std::numbers::ln10;
 /// Decibels per neper of power.
 constexpr double DB_PER_NEPER = 10.0 / std::numbers::ln10;
-
-/// A factor in decibels.
-double
-ToDb(double ratio)
-{
-    return DB_PER_OCTAVE * std::log2(ratio);
-}
-
-/// Decibels as a factor.
-double
-FromDb(double db)
-{
-    return std::exp2(db / DB_PER_OCTAVE);
-}
 
 // Fitted by benchmarks/fit_link_curves.py to the SINR at which another
 // simulator (5G-LENA) has 10 % block error rate; that script prints them.
@@ -196,7 +182,7 @@ BuildMiTable(int bits)
     for (int i = 0; i < COARSE_COUNT - 1; ++i)
     {
         const double db = MI_FIRST_DB + static_cast<double>(i * MI_COARSE) / MI_PER_DB;
-        coarse[i] = ComputeMi(bits, FromDb(db));
+        coarse[i] = ComputeMi(bits, RanFromDb(db));
         if (coarse[i] > 1.0 - 1e-9)
         {
             coarse[i] = 1.0;
@@ -261,7 +247,7 @@ InverseMiDb(uint8_t modulationOrder, double mi)
     if (mi <= table.mi.front())
     {
         // Proportional to the SINR below the table.
-        return mi > 0.0 ? MI_FIRST_DB + ToDb(mi / table.mi.front())
+        return mi > 0.0 ? MI_FIRST_DB + RanToDb(mi / table.mi.front())
                         : -std::numeric_limits<double>::infinity();
     }
     if (mi >= 1.0)
@@ -291,11 +277,11 @@ RanMutualInformation(uint8_t modulationOrder, double sinrLinear)
     {
         return 0.0;
     }
-    const double position = (ToDb(sinrLinear) - MI_FIRST_DB) * MI_PER_DB;
+    const double position = (RanToDb(sinrLinear) - MI_FIRST_DB) * MI_PER_DB;
     if (position <= 0.0)
     {
         // At low SINR the mutual information is proportional to it.
-        return table.mi.front() * sinrLinear / FromDb(MI_FIRST_DB);
+        return table.mi.front() * sinrLinear / RanFromDb(MI_FIRST_DB);
     }
     if (position >= MI_COUNT - 1)
     {
@@ -308,7 +294,7 @@ RanMutualInformation(uint8_t modulationOrder, double sinrLinear)
 double
 RanInverseMutualInformation(uint8_t modulationOrder, double mi)
 {
-    return FromDb(InverseMiDb(modulationOrder, mi));
+    return RanFromDb(InverseMiDb(modulationOrder, mi));
 }
 
 TypeId
@@ -348,7 +334,7 @@ RanErrorModel::TransportBlockErrorRate(const RanMcs& mcs,
     {
         return 1.0;
     }
-    return Evaluate(GetCurve(mcs, tbBits, mcs.codeRate), ToDb(effectiveSinrLinear));
+    return Evaluate(GetCurve(mcs, tbBits, mcs.codeRate), RanToDb(effectiveSinrLinear));
 }
 
 double
@@ -403,7 +389,7 @@ RanErrorModel::SinrToCqi(RanMcsTable table, double effectiveSinrLinear, uint32_t
                 RanMcsEntries(table)[RanMcsForCqi(table, static_cast<uint8_t>(cqi))];
             const uint32_t tbBits =
                 RanTransportBlockBits(mcs, CQI_RE_PER_RB * std::max(nRb, 1U), 1);
-            thresholds[cqi] = FromDb(SinrDbForBler(mcs, tbBits, CQI_BLER));
+            thresholds[cqi] = RanFromDb(SinrDbForBler(mcs, tbBits, CQI_BLER));
         }
     }
     for (std::size_t cqi = count - 1; cqi > 0; --cqi)
@@ -436,11 +422,11 @@ RanErrorModel::GetCurve(const RanMcs& mcs, uint32_t tbBits, double codeRate) con
     {
         if (m_repetitionGain)
         {
-            lossDb -= ToDb(motherRate / codeRate);
+            lossDb -= RanToDb(motherRate / codeRate);
         }
         else if (mcs.codeRate < motherRate)
         {
-            lossDb -= REFERENCE_REPETITION_SHARE * ToDb(motherRate / mcs.codeRate);
+            lossDb -= REFERENCE_REPETITION_SHARE * RanToDb(motherRate / mcs.codeRate);
         }
     }
 
