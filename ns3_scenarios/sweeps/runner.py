@@ -11,8 +11,8 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -160,7 +160,10 @@ def sweep(
     whole = _planned(spec)
     with _locked(folder):
         book = _open_book(folder, whole)
-        failed = _run_missing(book, whole, jobs, on_progress, on_interval)
+        try:
+            failed = _run_missing(book, whole, jobs, on_progress, on_interval)
+        finally:
+            remove_temporaries(folder)  # of processes that were killed in mid-write
     if failed:
         first = failed[0]
         count = f"{len(failed)} of {len(whole.runs)} runs failed"
@@ -326,29 +329,30 @@ def _run_missing(
         )
         if missing:
             ensure_built(tell)  # once, not in every process
-        for outcome in _outcomes(missing, common, jobs):
-            for note in outcome.notes:
-                tell(note)
-            if outcome.entry:
-                without_worker = 0
-                book.entries[outcome.run_id] = outcome.entry
-                book.timings["/".join(map(str, outcome.run_id))] = {
-                    "wall_s": round(outcome.wall_s, 4),
-                    "events": outcome.events,
-                }
-                tell()
-            elif outcome.error:
-                config, seed = outcome.run_id
-                without_worker += isinstance(outcome.error, WorkerError)
-                if without_worker > jobs:
-                    raise outcome.error
-                failed.append(outcome.error)
-                book.failures[f"{config}/{seed}"] = {
-                    "error": str(outcome.error),
-                    "reproduce": getattr(outcome.error, "reproduce", ""),
-                }
-                tell(f"config={config} seed={seed} failed: {outcome.error}")
-            book.write(at_least_every_s=MANIFEST_EVERY_S)
+        with closing(_outcomes(missing, common, jobs)) as outcomes:
+            for outcome in outcomes:
+                for note in outcome.notes:
+                    tell(note)
+                if outcome.entry:
+                    without_worker = 0
+                    book.entries[outcome.run_id] = outcome.entry
+                    book.timings["/".join(map(str, outcome.run_id))] = {
+                        "wall_s": round(outcome.wall_s, 4),
+                        "events": outcome.events,
+                    }
+                    tell()
+                elif outcome.error:
+                    config, seed = outcome.run_id
+                    without_worker += isinstance(outcome.error, WorkerError)
+                    if without_worker > jobs:
+                        raise outcome.error
+                    failed.append(outcome.error)
+                    book.failures[f"{config}/{seed}"] = {
+                        "error": str(outcome.error),
+                        "reproduce": getattr(outcome.error, "reproduce", ""),
+                    }
+                    tell(f"config={config} seed={seed} failed: {outcome.error}")
+                book.write(at_least_every_s=MANIFEST_EVERY_S)
     except BaseException:
         with suppress(DatasetError):  # what stopped the sweep is the news
             book.write()
@@ -365,9 +369,10 @@ def _columns(whole: Plan) -> dict[str, pa.DataType]:
     }
 
 
-def _outcomes(runs: list[Run], common: _Common, jobs: int) -> Iterator[_Outcome]:
+def _outcomes(runs: list[Run], common: _Common, jobs: int) -> Generator[_Outcome, None, None]:
     """Simulate runs and yield how each ended, as they end, in any order."""
     import joblib
+    from joblib.externals.loky import get_reusable_executor
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     jobs = max(1, min(jobs, len(runs)))
@@ -375,30 +380,35 @@ def _outcomes(runs: list[Run], common: _Common, jobs: int) -> Iterator[_Outcome]
         common = replace(common, on_interval=None)
     left = {run.id: run for run in runs}
     killed = 0
-    # The one place that says where simulations run.
-    with joblib.parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1):
-        while left:
-            parallel = joblib.Parallel(
-                return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs"
-            )
-            task = joblib.delayed(_simulate_and_store)
-            try:
-                for outcome in parallel(task(run, common) for run in list(left.values())):
-                    left.pop(outcome.run_id)
-                    killed = 0
-                    yield outcome
-            except TerminatedWorkerError:
-                killed += 1
-                if killed > 1:
-                    raise WorkerError(
-                        "the processes of the sweep are killed again and again, perhaps for want "
-                        "of memory; try fewer jobs"
-                    ) from None
-                warnings.warn(
-                    "a process of the sweep was killed; its run is run once more",
-                    RuntimeWarning,
-                    stacklevel=2,
+    try:
+        # The one place that says where simulations run.
+        with joblib.parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1):
+            while left:
+                parallel = joblib.Parallel(
+                    return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs"
                 )
+                task = joblib.delayed(_simulate_and_store)
+                try:
+                    for outcome in parallel(task(run, common) for run in list(left.values())):
+                        left.pop(outcome.run_id)
+                        killed = 0
+                        yield outcome
+                except TerminatedWorkerError:
+                    killed += 1
+                    if killed > 1:
+                        raise WorkerError(
+                            "the processes of the sweep are killed again and again, perhaps for "
+                            "want of memory; try fewer jobs"
+                        ) from None
+                    warnings.warn(
+                        "a process of the sweep was killed; its run is run once more",
+                        RuntimeWarning,
+                        stacklevel=2,
+                    )
+    finally:
+        if jobs > 1:
+            # Left to the interpreter's end, they now and then keep it from ending.
+            get_reusable_executor().shutdown(wait=True, kill_workers=True)
 
 
 def _simulate_and_store(run: Run, common: _Common) -> _Outcome:
