@@ -342,7 +342,8 @@ def test_full_disk_loses_nothing(
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
     seen: list[Progress] = []
     sweep(spec, out, jobs=jobs, on_progress=seen.append)
-    assert seen[0].resumed == kept
+    # A process may have ended a run that nobody was left to write down.
+    assert seen[0].resumed >= kept
     assert content(out) == content(undisturbed)
 
 
