@@ -19,7 +19,7 @@ from ns3_scenarios.errors import BuildError, SixgError
 PYTHONS = ((3, 11), (3, 13))
 """Oldest and newest Python for which ns-3 is published."""
 PACKAGES = (
-    *("numpy", "scipy", "pandas", "pyarrow", "pydantic", "PyYAML", "joblib", "filelock"),
+    *("numpy", "scipy", "pandas", "pyarrow", "pydantic", "PyYAML", "joblib", "psutil", "filelock"),
     *("matplotlib", "rich", "typer", "xgboost", "pybind11", "platformdirs"),
 )
 INSTALL = "run 'make install' in a checkout of the project"
