@@ -35,9 +35,8 @@ Table(const std::vector<double>& rows, size_t columns)
     return table;
 }
 
-constexpr const char* CELL_COLUMNS[] = {"dl_capacity", "ul_capacity", "ul_iot_db", "tx_power_dbm"};
-constexpr const char* UE_COLUMNS[] =
-    {"cell", "x_m", "y_m", "z_m", "rsrp_dbm", "cqi", "dl_sinr_db"};
+constexpr const char* CELL_COLUMNS[] = {"dl_capacity", "ul_capacity", "ul_iot_db"};
+constexpr const char* UE_COLUMNS[] = {"cell", "x_m", "y_m", "z_m", "rsrp_dbm", "cqi"};
 constexpr const char* BEARER_COLUMNS[] =
     {"ue", "direction", "offered", "delivered", "dropped", "queued", "jitter_ms", "jitter_count"};
 constexpr const char* FLOW_COLUMNS[] = {"ue",
@@ -67,8 +66,7 @@ Collect(Ptr<RanNetwork> network, int64_t fromNs)
         cells.insert(cells.end(),
                      {cell->Capacity(RAN_DL, fromNs, nowNs),
                       cell->Capacity(RAN_UL, fromNs, nowNs),
-                      cell->TakeInterferenceOverThermalDb(),
-                      cell->GetTxPower()});
+                      cell->TakeInterferenceOverThermalDb()});
     }
     std::vector<double> ues;
     std::vector<double> bearers;
@@ -87,8 +85,7 @@ Collect(Ptr<RanNetwork> network, int64_t fromNs)
                     position.y,
                     position.z,
                     RanToDb(rsrpW) + 30,
-                    static_cast<double>(link.cqi),
-                    link.filteredSinr > 0 ? RanToDb(link.filteredSinr) : -100.0});
+                    static_cast<double>(link.cqi)});
         for (const RanDirection direction : {RAN_DL, RAN_UL})
         {
             if (!ue->bearers[direction])

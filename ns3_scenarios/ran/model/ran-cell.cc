@@ -215,10 +215,8 @@ RanCell::DoDispose()
 }
 
 void
-RanCell::SetGrid(double bandwidthHz, uint8_t numerology, uint32_t nRb, uint32_t rbgSize)
+RanCell::SetGrid(uint8_t numerology, uint32_t nRb, uint32_t rbgSize)
 {
-    m_grid.numerology = numerology;
-    m_grid.bandwidthHz = bandwidthHz;
     m_grid.nRb = nRb;
     const uint32_t size = rbgSize ? rbgSize : StandardRbgSize(nRb);
     m_grid.nRbg = (nRb + size - 1) / size;

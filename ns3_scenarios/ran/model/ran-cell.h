@@ -29,8 +29,6 @@ namespace ns3
  */
 struct RanGrid
 {
-    uint8_t numerology{0};    ///< subcarrier spacing is 15 kHz times 2^numerology
-    double bandwidthHz{0};    ///< channel bandwidth
     uint32_t nRb{0};          ///< resource blocks
     uint32_t nRbg{0};         ///< resource-block groups
     double rbPerRbg{0};       ///< resource blocks per group
@@ -116,12 +114,11 @@ class RanCell : public Object
 
     /**
      * Change the grid, in flight too.
-     * \param bandwidthHz channel bandwidth
-     * \param numerology numerology
+     * \param numerology numerology; subcarrier spacing is 15 kHz times 2^numerology
      * \param nRb resource blocks
      * \param rbgSize resource blocks per group, 0 for the standard's
      */
-    void SetGrid(double bandwidthHz, uint8_t numerology, uint32_t nRb, uint32_t rbgSize);
+    void SetGrid(uint8_t numerology, uint32_t nRb, uint32_t rbgSize);
 
     /**
      * \return the grid
@@ -239,14 +236,6 @@ class RanCell : public Object
      * \return mean uplink interference over thermal noise since the last call, dB
      */
     double TakeInterferenceOverThermalDb();
-
-    /**
-     * \return flows by direction
-     */
-    const std::vector<RanFlow*>& GetFlows(RanDirection direction) const
-    {
-        return m_flows[direction];
-    }
 
     /**
      * Delay from an uplink arrival at an empty queue to its first grant.

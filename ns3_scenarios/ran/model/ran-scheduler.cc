@@ -16,6 +16,8 @@ namespace
 
 /// How much a packet at its delay budget outweighs a fresh one (M-LWDF, Andrews et al. 2001)
 constexpr double URGENCY_WEIGHT = 20;
+/// More flows than a cell will ever have: orders go round modulo this
+constexpr uint32_t ORDERS = 1U << 30;
 
 } // namespace
 
@@ -71,6 +73,12 @@ RanScheduler::Metric(const RanCandidate& c) const
 }
 
 uint32_t
+RanScheduler::Place(const RanCandidate& c) const
+{
+    return (c.order + ORDERS - m_next) % ORDERS;
+}
+
+uint32_t
 RanScheduler::Give(std::vector<RanCandidate>& candidates,
                    uint32_t budget,
                    std::vector<uint32_t>& limits,
@@ -100,8 +108,7 @@ RanScheduler::Give(std::vector<RanCandidate>& candidates,
         {
             continue;
         }
-        const uint32_t tie = c.order >= m_next ? c.order - m_next : c.order + (1U << 30) - m_next;
-        heap.push_back({Metric(c), tie, i});
+        heap.push_back({Metric(c), Place(c), i});
     }
     std::make_heap(heap.begin(), heap.end());
     uint32_t given = 0;
@@ -229,16 +236,14 @@ RanScheduler::Assign(std::vector<RanCandidate>& candidates,
         bool found = false;
         for (const RanCandidate& c : candidates)
         {
-            const uint32_t place =
-                c.order >= m_next ? c.order - m_next : c.order + (1U << 30) - m_next;
+            const uint32_t place = Place(c);
             if (c.units == most && (!found || place > last))
             {
                 last = place;
                 found = true;
             }
         }
-        const uint32_t order = m_next + last;
-        m_next = (order >= (1U << 30) ? order - (1U << 30) : order) + 1;
+        m_next = (m_next + last) % ORDERS + 1;
     }
 }
 

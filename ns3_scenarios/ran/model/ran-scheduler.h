@@ -118,6 +118,12 @@ class RanScheduler
     double Metric(const RanCandidate& c) const;
 
     /**
+     * \param c a candidate
+     * \return its place in round robin, which decides between equal metrics
+     */
+    uint32_t Place(const RanCandidate& c) const;
+
+    /**
      * Give units one by one to the best candidates.
      * \param candidates the flows
      * \param budget units to give out

@@ -125,7 +125,7 @@ class Simulation:
                 if as_configured
                 else resource_blocks(carrier.frequency_ghz, new.bandwidth_mhz, new.numerology)
             )
-            cell.set_grid(new.bandwidth_mhz * 1e6, new.numerology, n_rb, carrier.rbg_size_rb or 0)
+            cell.set_grid(new.numerology, n_rb, carrier.rbg_size_rb or 0)
         if old is None or old.slices != new.slices:
             cell.set_shares(
                 [

@@ -14,16 +14,12 @@ from ns3_scenarios.simulate import simulate
 Network = Callable[..., ScenarioConfig]
 Measure = Callable[..., dict[str, pd.DataFrame]]
 
-FULL_BUFFER = {"kind": "full_buffer"}
-
-
-def points(*positions: tuple[float, float]) -> dict[str, Any]:
-    return {"kind": "points", "points": [{"x_m": x, "y_m": y} for x, y in positions]}
-
-
-def group(name: str, traffic: Any, *positions: tuple[float, float], **more: Any) -> dict[str, Any]:
-    items = traffic if isinstance(traffic, list) else [traffic]
-    return {"name": name, "slice": "s0", "placement": points(*positions), "traffic": items, **more}
+ONE_USER = {
+    "name": "u",
+    "slice": "s0",
+    "placement": {"kind": "points", "points": [{"x_m": 100, "y_m": 0}]},
+    "traffic": [{"kind": "full_buffer"}],
+}
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +43,7 @@ def network() -> Network:
             "propagation": {**propagation, **changes.pop("propagation", {})},
             "carriers": [carrier],
             "slices": [{"name": "s0"}],
-            "users": [group("u", FULL_BUFFER, (100, 0))],
+            "users": [ONE_USER],
         }
         return ScenarioConfig.model_validate({**plain, **changes})
 
