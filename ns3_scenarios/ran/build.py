@@ -63,7 +63,7 @@ COMPILE_FLAGS = (
     "-DNS3_BUILD_PROFILE_RELEASE",
 )
 LOCK_TIMEOUT_S = 1800
-KEPT_BUILDS = 3
+KEPT_BUILDS = 8
 
 Progress = Callable[[str], None]
 
