@@ -27,6 +27,7 @@ from report import Line, emit
 from ns3_scenarios.scenario import (
     Carrier,
     ConstantBitRate,
+    Handover,
     Layout,
     Placement,
     Position,
@@ -145,7 +146,9 @@ def our_scenario(case: Case, duration_s: float) -> ScenarioConfig:
                 tx_power_dbm=30,
             ),
         ),
-        radio=Radio(scheduler="proportional_fair", dl_queue_kb=300),
+        radio=Radio(
+            scheduler="proportional_fair", dl_queue_kb=300, handover=Handover(enabled=False)
+        ),
         slices=(Slice(name="all"),),
         users=(
             UserGroup(

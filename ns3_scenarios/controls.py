@@ -7,13 +7,36 @@ A control is addressed by a dotted path, for example `cells.c0.tx_power_dbm` or
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from ns3_scenarios.errors import ControlError
-from ns3_scenarios.scenario import Model, Numerology, Percent, ScenarioConfig, SchedulerPolicy
+from ns3_scenarios.geometry import neighbour_cells
+from ns3_scenarios.scenario import (
+    A3Offset,
+    Hysteresis,
+    Identifier,
+    Model,
+    Numerology,
+    Percent,
+    QueueDiscipline,
+    ScenarioConfig,
+    SchedulerPolicy,
+    SleepMode,
+    TimeToTrigger,
+    UserGroup,
+)
+
+AUTO = "auto"
+"""A path that the transport network chooses: the one of least delay while nothing has failed."""
+SLICE_ROUTE = "slice"
+"""A flow that goes as its slice does."""
+
+CellOffset = Annotated[float, Field(ge=-24, le=24)]
+Degradation = Literal["none", "reduce_rate", "essential_only"]
 
 
 class SliceShare(Model):
@@ -33,6 +56,15 @@ class SliceShare(Model):
         return self
 
 
+class HandoverControl(Model):
+    """When users of a cell are handed over: event A3 of TS 38.331 5.5.4.4."""
+
+    a3_offset_db: A3Offset
+    hysteresis_db: Hysteresis
+    ttt_ms: TimeToTrigger
+    cio_db: dict[str, CellOffset] = Field(description="By neighbour relation (TS 38.331 Ocn).")
+
+
 class CellControl(Model):
     """Everything that may be changed of one cell in flight."""
 
@@ -43,6 +75,9 @@ class CellControl(Model):
     scheduler: SchedulerPolicy
     target_bler: float = Field(ge=0.001, le=0.5)
     slices: dict[str, SliceShare]
+    sleep_mode: SleepMode = Field(description="How deeply it may sleep; off takes it away.")
+    wake_prb_pct: Percent = Field(description="Load that wakes it from light or deep sleep.")
+    handover: HandoverControl | None = Field(description="Of cells of the first carrier.")
 
     @model_validator(mode="after")
     def _shares_fit(self) -> Self:
@@ -53,31 +88,87 @@ class CellControl(Model):
         return self
 
 
+class SliceControl(Model):
+    """What may be changed of one slice in the whole network."""
+
+    degradation: Degradation
+    routes: dict[str, dict[str, str]] = Field(
+        description="By site and anchor: `auto`, or the nodes of the path, as in 's0-agg-core'."
+    )
+
+
+class LinkControl(Model):
+    """What may be changed of one transport link."""
+
+    queue: QueueDiscipline
+
+
+class ApplicationControl(Model):
+    """Where an edge application runs."""
+
+    site: Identifier
+    fraction: float = Field(ge=0, le=1, description="Share of its jobs that are offloaded.")
+
+
+class FlowControl(Model):
+    """Which way one flow goes."""
+
+    slice: Identifier
+    route: str = Field(description="`slice` for its slice's, or a path of its own.")
+
+
+class WaypointControl(Model):
+    """Where a UAV is to fly; a change of any field sends it straight there, to hover."""
+
+    x_m: float = Field(ge=-1e5, le=1e5)
+    y_m: float = Field(ge=-1e5, le=1e5)
+    z_m: float = Field(ge=1, le=300)
+    speed_mps: float = Field(gt=0, le=40)
+
+
+class UeControl(Model):
+    """What may be changed of one user."""
+
+    flows: dict[str, FlowControl]
+    target_cell: str = Field(
+        default="", description="Order of a handover; empty again once it has been given."
+    )
+    waypoint: WaypointControl | None = Field(default=None, description="Of UAVs.")
+
+
 class ControlState(Model):
     """The present setting of every control in the network."""
 
     cells: dict[str, CellControl]
+    slices: dict[str, SliceControl]
+    links: dict[str, LinkControl]
+    applications: dict[str, ApplicationControl]
+    ues: dict[str, UeControl]
 
     @classmethod
     def initial(cls, scenario: ScenarioConfig) -> ControlState:
         """The controls with which a scenario starts."""
-        shares = {
-            s.name: SliceShare(dedicated_pct=s.dedicated_pct, min_pct=s.min_pct, max_pct=s.max_pct)
-            for s in scenario.slices
-        }
-        cells = {}
-        for cell in scenario.cell_ids:
-            carrier = scenario.cell_carrier(cell)
-            cells[cell] = CellControl(
-                tx_power_dbm=carrier.tx_power_dbm,
-                tilt_deg=scenario.gnb_antenna.tilt_deg,
-                bandwidth_mhz=carrier.bandwidth_mhz,
-                numerology=carrier.numerology,
-                scheduler=scenario.radio.scheduler,
-                target_bler=scenario.radio.target_bler,
-                slices=shares,
-            )
-        return cls(cells=cells)
+        anchors = scenario.anchors
+        routes = (
+            {site: dict.fromkeys(anchors, AUTO) for site in scenario.site_ids}
+            if scenario.transport
+            else {}
+        )
+        applications = scenario.edge.applications if scenario.edge else ()
+        return cls(
+            cells={cell: _initial_cell(scenario, cell) for cell in scenario.cell_ids},
+            slices={
+                s.name: SliceControl(degradation="none", routes=routes) for s in scenario.slices
+            },
+            links={link.name: LinkControl(queue=link.queue) for link in scenario.links},
+            applications={
+                a.name: ApplicationControl(site=a.site, fraction=a.fraction) for a in applications
+            },
+            ues={
+                ue: _initial_ue(scenario, group)
+                for ue, group in zip(scenario.ue_ids, scenario.ue_groups, strict=True)
+            },
+        )
 
     def paths(self) -> Iterator[str]:
         """The path of every single control."""
@@ -124,19 +215,10 @@ class ControlState(Model):
             first = error.errors()[0]
             where = ".".join(str(p) for p in first["loc"])
             raise ControlError(f"{where}={first['input']!r}: {first['msg']}") from None
-        for cell, control in state.cells.items():
-            limit = scenario.cell_carrier(cell)
-            if control.bandwidth_mhz > limit.bandwidth_mhz:
-                raise ControlError(
-                    f"cells.{cell}.bandwidth_mhz={control.bandwidth_mhz:g} exceeds the carrier's "
-                    f"{limit.bandwidth_mhz:g} MHz"
-                )
-            needed_mhz = 0.18 * 2**control.numerology / 0.96
-            if control.bandwidth_mhz < needed_mhz:
-                raise ControlError(
-                    f"cells.{cell}.bandwidth_mhz={control.bandwidth_mhz:g} holds no resource block "
-                    f"at numerology {control.numerology}; at least {needed_mhz:.1f} MHz is needed"
-                )
+        _check_cells(state, scenario)
+        _check_routes(state, scenario)
+        _check_users(state, scenario)
+        _check_applications(state, scenario)
         return state
 
 
@@ -168,6 +250,146 @@ def check_schedule(schedule: Schedule, scenario: ScenarioConfig) -> None:
         state = state.with_changes((c for c in schedule if c.interval == interval), scenario)
 
 
+def _initial_cell(scenario: ScenarioConfig, cell: str) -> CellControl:
+    carrier = scenario.cell_carrier(cell)
+    radio = scenario.radio
+    handover = None
+    if carrier is scenario.carriers[0]:
+        handover = HandoverControl(
+            a3_offset_db=radio.handover.a3_offset_db,
+            hysteresis_db=radio.handover.hysteresis_db,
+            ttt_ms=radio.handover.ttt_ms,
+            cio_db=dict.fromkeys(neighbour_cells(scenario, cell), 0.0),
+        )
+    return CellControl(
+        tx_power_dbm=carrier.tx_power_dbm,
+        tilt_deg=scenario.gnb_antenna.tilt_deg,
+        bandwidth_mhz=carrier.bandwidth_mhz,
+        numerology=carrier.numerology,
+        scheduler=radio.scheduler,
+        target_bler=radio.target_bler,
+        slices={
+            s.name: SliceShare(dedicated_pct=s.dedicated_pct, min_pct=s.min_pct, max_pct=s.max_pct)
+            for s in scenario.slices
+        },
+        sleep_mode=radio.energy.sleep_mode,
+        wake_prb_pct=radio.energy.wake_prb_pct,
+        handover=handover,
+    )
+
+
+def _initial_ue(scenario: ScenarioConfig, group: UserGroup) -> UeControl:
+    flow = FlowControl(slice=group.slice, route=SLICE_ROUTE)
+    waypoint = None
+    if group.mobility.kind == "uav":
+        first = group.mobility.waypoints[0] if group.mobility.waypoints else None
+        waypoint = WaypointControl(
+            x_m=first.x_m if first else 0,
+            y_m=first.y_m if first else 0,
+            z_m=first.z_m if first and first.z_m else group.height_m,
+            speed_mps=group.mobility.speed_mps,
+        )
+    return UeControl(flows=dict.fromkeys(scenario.flow_names(group), flow), waypoint=waypoint)
+
+
+def _check_cells(state: ControlState, scenario: ScenarioConfig) -> None:
+    for cell, control in state.cells.items():
+        limit = scenario.cell_carrier(cell)
+        if control.bandwidth_mhz > limit.bandwidth_mhz:
+            raise ControlError(
+                f"cells.{cell}.bandwidth_mhz={control.bandwidth_mhz:g} exceeds the carrier's "
+                f"{limit.bandwidth_mhz:g} MHz"
+            )
+        needed_mhz = 0.18 * 2**control.numerology / 0.96
+        if control.bandwidth_mhz < needed_mhz:
+            raise ControlError(
+                f"cells.{cell}.bandwidth_mhz={control.bandwidth_mhz:g} holds no resource block "
+                f"at numerology {control.numerology}; at least {needed_mhz:.1f} MHz is needed"
+            )
+
+
+def _check_routes(state: ControlState, scenario: ScenarioConfig) -> None:
+    for name, slice_ in state.slices.items():
+        for site, by_anchor in slice_.routes.items():
+            for anchor, route in by_anchor.items():
+                if route != AUTO:
+                    where = f"slices.{name}.routes.{site}.{anchor}"
+                    path = check_route(route, scenario, where)
+                    if (path[0], path[-1]) != (site, anchor):
+                        raise ControlError(
+                            f"{where}={route!r} must lead from {site!r} to {anchor!r}"
+                        )
+    for ue, control in state.ues.items():
+        for flow, settings in control.flows.items():
+            if settings.route != SLICE_ROUTE:
+                where = f"ues.{ue}.flows.{flow}.route"
+                path = check_route(settings.route, scenario, where)
+                ends = (path[0] in scenario.site_ids, path[-1] in scenario.anchors)
+                if ends != (True, True):
+                    raise ControlError(
+                        f"{where}={settings.route!r} must lead from a site to one of "
+                        f"{', '.join(scenario.anchors)}"
+                    )
+
+
+def check_route(route: str, scenario: ScenarioConfig, where: str) -> list[str]:
+    """The nodes of a path through the transport network.
+
+    Raises:
+        ControlError: it names no such node, visits one twice, or jumps where there is no link.
+    """
+    nodes = route.split("-")
+    adjacent = {frozenset(link.ends) for link in scenario.links}
+    for node in nodes:
+        if node not in scenario.transport_nodes:
+            allowed = ", ".join(scenario.transport_nodes) or "nothing: there is no transport"
+            raise ControlError(f"{where}={route!r}: {node!r} is not one of {allowed}")
+        if nodes.count(node) > 1:
+            raise ControlError(f"{where}={route!r} visits {node!r} twice")
+    for hop in itertools.pairwise(nodes):
+        if frozenset(hop) not in adjacent:
+            raise ControlError(f"{where}={route!r}: no link joins {hop[0]!r} and {hop[1]!r}")
+    if len(nodes) == 1:
+        raise ControlError(f"{where}={route!r} has no link in it")
+    return nodes
+
+
+def _check_users(state: ControlState, scenario: ScenarioConfig) -> None:
+    slices = [s.name for s in scenario.slices]
+    first_carrier = [c for c, control in state.cells.items() if control.handover]
+    for (ue, control), group in zip(state.ues.items(), scenario.ue_groups, strict=True):
+        for flow, settings in control.flows.items():
+            if settings.slice not in slices:
+                raise ControlError(
+                    f"ues.{ue}.flows.{flow}.slice={settings.slice!r} is not one of "
+                    f"{', '.join(slices)}"
+                )
+        if control.target_cell and control.target_cell not in first_carrier:
+            raise ControlError(
+                f"ues.{ue}.target_cell={control.target_cell!r} is not one of "
+                f"{', '.join(first_carrier)}"
+            )
+        point = control.waypoint
+        if point and group.mobility.kind == "uav":
+            fence = group.mobility.geofence
+            if not fence.holds(point.x_m, point.y_m, point.z_m):
+                raise ControlError(
+                    f"ues.{ue}.waypoint=({point.x_m:g}, {point.y_m:g}, {point.z_m:g}) lies outside "
+                    f"the geofence, x {fence.x_min_m:g} to {fence.x_max_m:g}, "
+                    f"y {fence.y_min_m:g} to {fence.y_max_m:g}, "
+                    f"z {fence.z_min_m:g} to {fence.z_max_m:g} m"
+                )
+
+
+def _check_applications(state: ControlState, scenario: ScenarioConfig) -> None:
+    sites = scenario.anchors[1:]
+    for name, control in state.applications.items():
+        if control.site not in sites:
+            raise ControlError(
+                f"applications.{name}.site={control.site!r} is not one of {', '.join(sites)}"
+            )
+
+
 def _expand(tree: dict[str, Any], path: str) -> list[str]:
     """Concrete paths that a path with `*` means in a tree of controls."""
     found: list[tuple[str, Any]] = [("", tree)]
@@ -178,7 +400,10 @@ def _expand(tree: dict[str, Any], path: str) -> list[str]:
                 raise _no_such(path, name, node)
             names = node if name == "*" else (name,)
             below += [(f"{above}.{n}" if above else n, node[n]) for n in names]
-        found = below
+        # Not everything that a `*` matches has every control.
+        found = [(above, node) for above, node in below if node is not None]
+    if not found:
+        raise ControlError(f"{path!r} matches no control of this scenario")
     if any(isinstance(value, dict) for _, value in found):
         raise ControlError(f"{path!r} is not a control; it stops short of a value")
     return [concrete for concrete, _ in found]
@@ -188,7 +413,7 @@ def _leaves(node: dict[str, Any], above: tuple[str, ...]) -> Iterator[str]:
     for name, value in node.items():
         if isinstance(value, dict):
             yield from _leaves(value, (*above, name))
-        else:
+        elif value is not None:
             yield ".".join((*above, name))
 
 

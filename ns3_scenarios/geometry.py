@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 
-from ns3_scenarios.scenario import Layout
+from ns3_scenarios.scenario import Layout, ScenarioConfig
 
 SECTOR_BEARINGS_DEG = (30.0, 150.0, 270.0)
 """Bearings of three sectors, anticlockwise from the x axis (TR 38.901 Table 7.8-1)."""
@@ -24,6 +24,26 @@ def site_positions_m(layout: Layout) -> list[tuple[float, float, float]]:
     if layout.kind == "indoor":
         return [(x_m, y_m, z_m) for x_m, y_m in _two_rows(layout.n_sites, layout.isd_m)]
     return [(x_m, y_m, z_m) for x_m, y_m in _hexagon_rings(layout.n_sites, layout.isd_m)]
+
+
+NEIGHBOUR_SITES = 6
+"""Sites around a cell with which it has neighbour relations: the first ring of a hexagonal grid."""
+
+
+def neighbour_cells(scenario: ScenarioConfig, cell: str) -> list[str]:
+    """Neighbour relations of a cell: cells of its carrier at its site and the nearest others."""
+    layout, n_carriers = scenario.layout, len(scenario.carriers)
+    per_site = layout.n_sectors * n_carriers
+    index = scenario.cell_ids.index(cell)
+    positions = site_positions_m(layout)
+    here = positions[index // per_site]
+    nearest = sorted(range(len(positions)), key=lambda i: math.dist(here, positions[i]))
+    return [
+        scenario.cell_ids[site * per_site + sector * n_carriers + index % n_carriers]
+        for site in nearest[: NEIGHBOUR_SITES + 1]
+        for sector in range(layout.n_sectors)
+        if site * per_site + sector * n_carriers + index % n_carriers != index
+    ]
 
 
 def _two_rows(n: int, isd_m: float) -> list[tuple[float, float]]:

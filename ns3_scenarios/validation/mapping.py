@@ -20,6 +20,7 @@ from ns3_scenarios.scenario import (
     Carrier,
     ConstantBitRate,
     FullBuffer,
+    Handover,
     Layout,
     Placement,
     Position,
@@ -361,6 +362,7 @@ def _array(row: ReferenceRow, rows: int, columns: int) -> Antenna:
 def _radio(row: ReferenceRow) -> Radio:
     c = row.configuration
     return Radio(
+        handover=Handover(enabled=False),
         mcs_table="qam256",
         outer_loop=False,
         repetition_gain=False,

@@ -45,7 +45,11 @@ def test_carriers_have_cells_of_their_own() -> None:
 
 def test_every_path_can_be_read_and_set_to_what_it_is() -> None:
     paths = list(INITIAL.paths())
-    assert len(paths) == len(set(paths)) == 3 * (6 + 3 * 3)
+    assert len(paths) == len(set(paths))
+    per_cell = 8 + 3 * 3 + 3 + 2
+    flows = sum(len(ue.flows) for ue in INITIAL.ues.values())
+    assert len([p for p in paths if p.startswith("cells.")]) == 3 * per_cell
+    assert len([p for p in paths if p.startswith("ues.")]) == 12 + 2 * flows
     assert after(*((path, INITIAL.get(path)) for path in paths)) == INITIAL
 
 

@@ -57,12 +57,14 @@ def tables_of(run: Run) -> dict[str, pa.Table]:
         "ue": [f"u{i}" for i in range(scenario.n_users)],
         "scheduler": ["proportional_fair"],
     }
+    keys = {"network": "slice", "slice": "cell", "neighbour": "ue", "flow": "ue"}
     draw = random.Random(f"{run.id}")
     tables = {}
     for table in TABLES:
         schema = arrow_schema(table)
-        key = {"network": "slice", "slice": "cell"}.get(table, table)
-        rows = [(i, name) for i in range(scenario.n_intervals) for name in names[key]]
+        key = keys.get(table, table)
+        elements = names.get(key, ["first", "second"])
+        rows = [(i, name) for i in range(scenario.n_intervals) for name in elements]
         columns = []
         for field in schema:
             if field.name == "interval":
@@ -70,7 +72,9 @@ def tables_of(run: Run) -> dict[str, pa.Table]:
             elif field.name == key:
                 values = [name for _, name in rows]
             elif pa.types.is_dictionary(field.type):
-                values = [draw.choice(names[field.name]) for _ in rows]
+                values = [draw.choice(names.get(field.name, ["some", "other"])) for _ in rows]
+            elif pa.types.is_boolean(field.type):
+                values = [draw.random() < 0.5 for _ in rows]
             elif pa.types.is_integer(field.type):
                 values = [draw.randrange(100) for _ in rows]
             else:

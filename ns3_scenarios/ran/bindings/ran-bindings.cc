@@ -19,6 +19,8 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <utility>
+
 namespace py = pybind11;
 using namespace ns3;
 
@@ -35,11 +37,39 @@ Table(const std::vector<double>& rows, size_t columns)
     return table;
 }
 
-constexpr const char* CELL_COLUMNS[] = {"dl_capacity", "ul_capacity", "ul_iot_db"};
-constexpr const char* UE_COLUMNS[] = {"cell", "x_m", "y_m", "z_m", "rsrp_dbm", "cqi"};
+constexpr const char* CELL_COLUMNS[] = {"dl_capacity",
+                                        "ul_capacity",
+                                        "ul_iot_db",
+                                        "state",
+                                        "energy",
+                                        "sleep_ns",
+                                        "wakes",
+                                        "ho_attempts",
+                                        "ho_successes",
+                                        "ho_failures",
+                                        "ho_ping_pongs",
+                                        "rlf"};
+constexpr const char* UE_COLUMNS[] = {"cell",
+                                      "x_m",
+                                      "y_m",
+                                      "z_m",
+                                      "speed_mps",
+                                      "rsrp_dbm",
+                                      "cqi",
+                                      "state",
+                                      "handovers"};
 constexpr const char* BEARER_COLUMNS[] =
-    {"ue", "direction", "offered", "delivered", "dropped", "queued", "jitter_ms", "jitter_count"};
+    {"ue", "flow", "slice", "direction", "offered", "delivered", "dropped", "queued", "jitter_ms",
+     "jitter_count"};
+constexpr const char* PATH_COLUMNS[] = {"sent",
+                                        "delivered",
+                                        "dropped_radio",
+                                        "dropped_transport",
+                                        "in_flight",
+                                        "jitter_ms",
+                                        "jitter_count"};
 constexpr const char* FLOW_COLUMNS[] = {"ue",
+                                        "slice",
                                         "cell",
                                         "direction",
                                         "rb_symbols",
@@ -51,6 +81,62 @@ constexpr const char* FLOW_COLUMNS[] = {"ue",
                                         "sinr_db",
                                         "transmissions",
                                         "payload"};
+constexpr const char* NEIGHBOUR_COLUMNS[] = {"ue", "rank", "cell", "rsrp_dbm"};
+/// Names of RanCellState
+constexpr const char* CELL_STATES[] = {"on", "light", "deep", "waking", "off", "outage"};
+/// Names of RanUeState
+constexpr const char* UE_STATES[] = {"connected", "preparing", "handover", "lost"};
+/// Neighbours that are reported of each user
+constexpr size_t REPORTED_NEIGHBOURS = 3;
+
+/// Delays of many packets, and how many of them each row of a table has
+struct Delays
+{
+    std::vector<float> ms;       ///< one after the other
+    std::vector<int64_t> counts; ///< by row
+
+    /// \param more delays of the next row
+    void Add(const std::vector<float>& more)
+    {
+        ms.insert(ms.end(), more.begin(), more.end());
+        counts.push_back(static_cast<int64_t>(more.size()));
+    }
+
+    /// \return both as arrays
+    py::tuple Arrays() const
+    {
+        return py::make_tuple(py::array_t<float>(ms.size(), ms.data()),
+                              py::array_t<int64_t>(counts.size(), counts.data()));
+    }
+};
+
+/// \param network the network \param fromNs start of the interval \return counters of all cells
+std::vector<double>
+CollectCells(const RanNetwork& network, int64_t fromNs)
+{
+    const int64_t nowNs = Simulator::Now().GetNanoSeconds();
+    std::vector<double> cells;
+    for (const auto& cell : network.GetCells())
+    {
+        const RanPowerCounters power = cell->GetPower().Take(nowNs);
+        const RanHandoverCounters& h = cell->handovers;
+        cells.insert(cells.end(),
+                     {cell->Capacity(RAN_DL, fromNs, nowNs),
+                      cell->Capacity(RAN_UL, fromNs, nowNs),
+                      cell->TakeInterferenceOverThermalDb(),
+                      static_cast<double>(cell->GetPower().GetState()),
+                      power.energy,
+                      static_cast<double>(power.sleepNs),
+                      static_cast<double>(power.wakes),
+                      static_cast<double>(h.attempts),
+                      static_cast<double>(h.successes),
+                      static_cast<double>(h.failures),
+                      static_cast<double>(h.pingPongs),
+                      static_cast<double>(h.linkFailures)});
+        cell->handovers = RanHandoverCounters();
+    }
+    return cells;
+}
 
 /**
  * What happened since the last call, as arrays; the counters are reset.
@@ -59,78 +145,127 @@ constexpr const char* FLOW_COLUMNS[] = {"ue",
 py::dict
 Collect(Ptr<RanNetwork> network, int64_t fromNs)
 {
-    const int64_t nowNs = Simulator::Now().GetNanoSeconds();
-    std::vector<double> cells;
-    for (const auto& cell : network->GetCells())
-    {
-        cells.insert(cells.end(),
-                     {cell->Capacity(RAN_DL, fromNs, nowNs),
-                      cell->Capacity(RAN_UL, fromNs, nowNs),
-                      cell->TakeInterferenceOverThermalDb()});
-    }
     std::vector<double> ues;
     std::vector<double> bearers;
+    std::vector<double> paths;
     std::vector<double> flows;
-    std::vector<float> delays;
-    std::vector<int64_t> delayCounts;
+    std::vector<double> neighbours;
+    Delays radioDelays;
+    Delays pathDelays;
+    const auto addFlow = [&flows](const RanDeparted& d) {
+        const RanFlowCounters& c = d.counters;
+        flows.insert(flows.end(),
+                     {static_cast<double>(d.ue),
+                      static_cast<double>(d.slice),
+                      static_cast<double>(d.cell),
+                      static_cast<double>(d.direction),
+                      c.rbSymbols,
+                      static_cast<double>(c.blocks),
+                      static_cast<double>(c.errors),
+                      static_cast<double>(c.finished),
+                      static_cast<double>(c.givenUp),
+                      c.mcsSum,
+                      c.sinrDbSum,
+                      static_cast<double>(c.transmissions),
+                      static_cast<double>(c.payloadBits)});
+    };
+    for (const RanDeparted& departed : network->TakeDeparted())
+    {
+        addFlow(departed);
+    }
     for (const auto& ue : network->GetUes())
     {
         const RanLink& link = *ue->links.front();
-        const RanGrid& grid = link.cell->GetGrid();
         const Vector position = ue->mobility->GetPosition();
-        const double rsrpW = link.cell->DownlinkPsd() * link.geometry.gain * grid.rbHz / 12;
         ues.insert(ues.end(),
                    {static_cast<double>(link.cell->id),
                     position.x,
                     position.y,
                     position.z,
-                    RanToDb(rsrpW) + 30,
-                    static_cast<double>(link.cqi)});
-        for (const RanDirection direction : {RAN_DL, RAN_UL})
+                    ue->mobility->GetVelocity().GetLength(),
+                    link.cell->ReferenceSignalDbm() + RanToDb(link.geometry.gain),
+                    static_cast<double>(link.cqi),
+                    static_cast<double>(ue->state),
+                    static_cast<double>(network->GetMobility()->TakeHandovers(*ue))});
+        double rank = 0;
+        for (const RanMeasured& m :
+             network->GetMobility()->Strongest(*ue, REPORTED_NEIGHBOURS))
         {
-            if (!ue->bearers[direction])
+            neighbours.insert(neighbours.end(),
+                              {static_cast<double>(ue->id),
+                               ++rank,
+                               static_cast<double>(m.cell),
+                               m.rsrpDbm});
+        }
+        for (const auto& qos : ue->qosFlows)
+        {
+            for (const RanDirection direction : {RAN_DL, RAN_UL})
             {
-                continue;
+                const auto& bearer = qos->bearers[direction];
+                if (!bearer)
+                {
+                    continue;
+                }
+                const RanBearerCounters c = bearer->TakeCounters();
+                const auto queued = static_cast<double>(bearer->QueuedBits());
+                bearers.insert(bearers.end(),
+                               {static_cast<double>(ue->id),
+                                static_cast<double>(qos->index),
+                                static_cast<double>(qos->slice),
+                                static_cast<double>(direction),
+                                static_cast<double>(c.offeredBits),
+                                static_cast<double>(c.deliveredBits),
+                                static_cast<double>(c.droppedBits),
+                                queued,
+                                c.jitterSumMs,
+                                static_cast<double>(c.jitterCount)});
+                radioDelays.Add(c.delaysMs);
+                const RanPathCounters p = std::exchange(qos->paths[direction], {});
+                if (bearer->IsFullBuffer())
+                {
+                    // Its bits have no packets that would travel beyond the bearer.
+                    paths.insert(paths.end(),
+                                 {static_cast<double>(c.offeredBits),
+                                  static_cast<double>(c.deliveredBits),
+                                  static_cast<double>(c.droppedBits),
+                                  0,
+                                  queued,
+                                  0,
+                                  0});
+                }
+                else
+                {
+                    paths.insert(paths.end(),
+                                 {static_cast<double>(p.sentBits),
+                                  static_cast<double>(p.deliveredBits),
+                                  static_cast<double>(p.droppedRadioBits),
+                                  static_cast<double>(p.droppedTransportBits),
+                                  static_cast<double>(qos->inFlightBits[direction]),
+                                  p.jitterSumMs,
+                                  static_cast<double>(p.jitterCount)});
+                }
+                pathDelays.Add(p.delaysMs);
             }
-            const RanBearerCounters c = ue->bearers[direction]->TakeCounters();
-            bearers.insert(bearers.end(),
-                           {static_cast<double>(ue->id),
-                            static_cast<double>(direction),
-                            static_cast<double>(c.offeredBits),
-                            static_cast<double>(c.deliveredBits),
-                            static_cast<double>(c.droppedBits),
-                            static_cast<double>(ue->bearers[direction]->QueuedBits()),
-                            c.jitterSumMs,
-                            static_cast<double>(c.jitterCount)});
-            delays.insert(delays.end(), c.delaysMs.begin(), c.delaysMs.end());
-            delayCounts.push_back(static_cast<int64_t>(c.delaysMs.size()));
         }
         for (const auto& flow : ue->flows)
         {
-            const RanFlowCounters& c = flow->counters;
-            flows.insert(flows.end(),
-                         {static_cast<double>(ue->id),
-                          static_cast<double>(flow->link->cell->id),
-                          static_cast<double>(flow->direction),
-                          c.rbSymbols,
-                          static_cast<double>(c.blocks),
-                          static_cast<double>(c.errors),
-                          static_cast<double>(c.finished),
-                          static_cast<double>(c.givenUp),
-                          c.mcsSum,
-                          c.sinrDbSum,
-                          static_cast<double>(c.transmissions),
-                          static_cast<double>(c.payloadBits)});
+            addFlow({ue->id,
+                     flow->qos->slice,
+                     flow->link->cell->id,
+                     flow->direction,
+                     flow->counters});
             flow->counters = RanFlowCounters();
         }
     }
     py::dict result;
-    result["cells"] = Table(cells, std::size(CELL_COLUMNS));
+    result["cells"] = Table(CollectCells(*network, fromNs), std::size(CELL_COLUMNS));
     result["ues"] = Table(ues, std::size(UE_COLUMNS));
+    result["neighbours"] = Table(neighbours, std::size(NEIGHBOUR_COLUMNS));
     result["bearers"] = Table(bearers, std::size(BEARER_COLUMNS));
+    result["paths"] = Table(paths, std::size(PATH_COLUMNS));
     result["flows"] = Table(flows, std::size(FLOW_COLUMNS));
-    result["delays_ms"] = py::array_t<float>(delays.size(), delays.data());
-    result["delay_counts"] = py::array_t<int64_t>(delayCounts.size(), delayCounts.data());
+    result["radio_delays"] = radioDelays.Arrays();
+    result["path_delays"] = pathDelays.Arrays();
     return result;
 }
 
@@ -171,17 +306,29 @@ PYBIND11_MODULE(_ran, m)
         .def_readwrite("x_m", &RanUeSpec::x)
         .def_readwrite("y_m", &RanUeSpec::y)
         .def_readwrite("z_m", &RanUeSpec::z)
-        .def_readwrite("slice", &RanUeSpec::slice)
-        .def_readwrite("delay_budget_ms", &RanUeSpec::delayBudgetMs)
-        .def_readwrite("guaranteed_bps", &RanUeSpec::guaranteedBps)
         .def_readwrite("walk_speed_mps", &RanUeSpec::walkSpeed)
         .def_readwrite("walk_bound_m", &RanUeSpec::walkBound)
-        .def_readwrite("downlink_full", &RanUeSpec::downlinkFull)
-        .def_readwrite("uplink_full", &RanUeSpec::uplinkFull)
-        .def_readwrite("internet", &RanUeSpec::internet)
-        .def_readwrite("downlink_queue_bytes", &RanUeSpec::downlinkQueueBytes)
-        .def_readwrite("uplink_queue_bytes", &RanUeSpec::uplinkQueueBytes)
-        .def_readwrite("codel", &RanUeSpec::codel);
+        .def_readwrite("internet", &RanUeSpec::internet);
+
+    py::class_<RanFlowSpec>(m, "FlowSpec")
+        .def(py::init<>())
+        .def_readwrite("slice", &RanFlowSpec::slice)
+        .def_readwrite("delay_budget_ms", &RanFlowSpec::delayBudgetMs)
+        .def_readwrite("guaranteed_bps", &RanFlowSpec::guaranteedBps)
+        .def_readwrite("downlink", &RanFlowSpec::downlink)
+        .def_readwrite("uplink", &RanFlowSpec::uplink)
+        .def_readwrite("full_buffer", &RanFlowSpec::fullBuffer)
+        .def_readwrite("downlink_queue_bytes", &RanFlowSpec::downlinkQueueBytes)
+        .def_readwrite("uplink_queue_bytes", &RanFlowSpec::uplinkQueueBytes)
+        .def_readwrite("codel", &RanFlowSpec::codel)
+        .def_readwrite("port", &RanFlowSpec::port);
+
+    py::enum_<RanSleepMode>(m, "SleepMode")
+        .value("on", RanSleepMode::ON)
+        .value("micro", RanSleepMode::MICRO)
+        .value("light", RanSleepMode::LIGHT)
+        .value("deep", RanSleepMode::DEEP)
+        .value("off", RanSleepMode::OFF);
 
     py::enum_<RanPolicy>(m, "Policy")
         .value("round_robin", RanPolicy::ROUND_ROBIN)
@@ -198,7 +345,18 @@ PYBIND11_MODULE(_ran, m)
         .def("set_tilt", &RanCell::SetTilt)
         .def("set_target_bler", &RanCell::SetTargetBler)
         .def("set_scheduler", &RanCell::SetScheduler)
-        .def("set_shares", &RanCell::SetShares);
+        .def("set_shares", &RanCell::SetShares)
+        .def("set_sleep", &RanCell::SetSleep)
+        .def("set_outage", &RanCell::SetOutage)
+        .def("set_noise_rise", &RanCell::SetNoiseRise)
+        .def("set_a3",
+             [](RanCell& cell,
+                double offsetDb,
+                double hysteresisDb,
+                double tttMs,
+                const std::vector<float>& cellOffsetDb) {
+                 cell.a3 = {offsetDb, hysteresisDb, MicroSeconds(tttMs * 1e3), cellOffsetDb};
+             });
 
     py::class_<RanNetworkHelper>(m, "Network")
         .def(py::init<>())
@@ -215,7 +373,23 @@ PYBIND11_MODULE(_ran, m)
                 return PeekPointer(h.AddCell(site, carrier, antenna, attributes, errorModel));
             },
             py::return_value_policy::reference_internal)
+        .def("set_mobility",
+             [](RanNetworkHelper& h, const RanAttributes& attributes) {
+                 for (const auto& [name, value] : attributes)
+                 {
+                     h.GetNetwork()->GetMobility()->SetAttribute(name, StringValue(value));
+                 }
+             })
         .def("add_ue", &RanNetworkHelper::AddUe)
+        .def("add_flow", &RanNetworkHelper::AddFlow)
+        .def("set_rate_factor", &RanNetworkHelper::SetRateFactor)
+        .def("set_slice", &RanNetworkHelper::SetSlice)
+        .def("order_handover",
+             [](RanNetworkHelper& h, uint32_t ue, uint32_t cell) {
+                 const auto network = h.GetNetwork();
+                 network->GetMobility()->Order(*network->GetUes().at(ue),
+                                               *network->GetCells().at(cell));
+             })
         .def("add_application", &RanNetworkHelper::AddApplication)
         .def("start", &RanNetworkHelper::Start)
         .def("advance", &RanNetworkHelper::Advance)
@@ -230,7 +404,11 @@ PYBIND11_MODULE(_ran, m)
     m.attr("CELL_COLUMNS") = Names(CELL_COLUMNS);
     m.attr("UE_COLUMNS") = Names(UE_COLUMNS);
     m.attr("BEARER_COLUMNS") = Names(BEARER_COLUMNS);
+    m.attr("PATH_COLUMNS") = Names(PATH_COLUMNS);
     m.attr("FLOW_COLUMNS") = Names(FLOW_COLUMNS);
+    m.attr("NEIGHBOUR_COLUMNS") = Names(NEIGHBOUR_COLUMNS);
+    m.attr("CELL_STATES") = Names(CELL_STATES);
+    m.attr("UE_STATES") = Names(UE_STATES);
 
     m.def("set_seed", [](uint32_t seed, uint64_t run) {
         RngSeedManager::SetSeed(seed);

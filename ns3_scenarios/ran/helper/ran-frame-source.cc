@@ -4,6 +4,7 @@
 
 #include "ran-frame-source.h"
 
+#include "ns3/boolean.h"
 #include "ns3/packet.h"
 #include "ns3/pointer.h"
 #include "ns3/simulator.h"
@@ -25,7 +26,7 @@ RanFrameSource::GetTypeId()
 {
     static TypeId tid =
         TypeId("ns3::RanFrameSource")
-            .SetParent<SourceApplication>()
+            .SetParent<RanSource>()
             .SetGroupName("Ran")
             .AddConstructor<RanFrameSource>()
             .AddAttribute("Interval",
@@ -43,6 +44,21 @@ RanFrameSource::GetTypeId()
                           StringValue("ns3::ConstantRandomVariable[Constant=1000]"),
                           MakePointerAccessor(&RanFrameSource::m_frameBytes),
                           MakePointerChecker<RandomVariableStream>())
+            .AddAttribute("OnTime",
+                          "Duration of a time of sending, s.",
+                          StringValue("ns3::ConstantRandomVariable[Constant=1]"),
+                          MakePointerAccessor(&RanFrameSource::m_onTime),
+                          MakePointerChecker<RandomVariableStream>())
+            .AddAttribute("OffTime",
+                          "Duration of a time of silence, s; none without it.",
+                          PointerValue(),
+                          MakePointerAccessor(&RanFrameSource::m_offTime),
+                          MakePointerChecker<RandomVariableStream>())
+            .AddAttribute("ScaleSize",
+                          "A rate factor changes the size of frames, not the time between them.",
+                          BooleanValue(false),
+                          MakeBooleanAccessor(&RanFrameSource::m_scaleSize),
+                          MakeBooleanChecker())
             .AddAttribute("PacketBytes",
                           "Largest UDP payload, bytes.",
                           UintegerValue(1400),
@@ -57,8 +73,10 @@ RanFrameSource::~RanFrameSource() = default;
 void
 RanFrameSource::DoDispose()
 {
+    m_turn.Cancel();
+    m_next.Cancel();
     m_socket = nullptr;
-    SourceApplication::DoDispose();
+    RanSource::DoDispose();
 }
 
 void
@@ -68,12 +86,13 @@ RanFrameSource::StartApplication()
     m_socket->Bind();
     m_socket->Connect(m_peer);
     m_socket->ShutdownRecv();
-    PlanFrame();
+    TurnOn();
 }
 
 void
 RanFrameSource::StopApplication()
 {
+    m_turn.Cancel();
     m_next.Cancel();
     if (m_socket)
     {
@@ -82,22 +101,60 @@ RanFrameSource::StopApplication()
 }
 
 void
+RanFrameSource::TurnOn()
+{
+    m_on = true;
+    if (m_offTime)
+    {
+        m_turn = Simulator::Schedule(Seconds(m_onTime->GetValue()), &RanFrameSource::TurnOff, this);
+    }
+    PlanFrame();
+}
+
+void
+RanFrameSource::TurnOff()
+{
+    m_on = false;
+    m_next.Cancel();
+    m_turn = Simulator::Schedule(Seconds(m_offTime->GetValue()), &RanFrameSource::TurnOn, this);
+}
+
+void
+RanFrameSource::SetRateFactor(double factor)
+{
+    m_factor = factor;
+    if (factor <= 0)
+    {
+        m_next.Cancel();
+    }
+    else if (m_on && !m_next.IsPending())
+    {
+        PlanFrame();
+    }
+}
+
+void
 RanFrameSource::PlanFrame()
 {
+    if (m_factor <= 0)
+    {
+        return;
+    }
     Simulator::Schedule(Seconds(m_jitter->GetValue()), &RanFrameSource::SendFrame, this);
-    m_next =
-        Simulator::Schedule(Seconds(m_interval->GetValue()), &RanFrameSource::PlanFrame, this);
+    const double gap = m_interval->GetValue() / (m_scaleSize ? 1 : m_factor);
+    m_next = Simulator::Schedule(Seconds(gap), &RanFrameSource::PlanFrame, this);
 }
 
 void
 RanFrameSource::SendFrame()
 {
-    auto left = static_cast<uint32_t>(std::max(1.0, std::round(m_frameBytes->GetValue())));
+    const double bytes = m_frameBytes->GetValue() * (m_scaleSize ? m_factor : 1);
+    auto left = static_cast<uint32_t>(std::max(1.0, std::round(bytes)));
     while (left > 0)
     {
-        const uint32_t bytes = std::min(left, m_packetBytes);
-        m_socket->Send(Create<Packet>(bytes));
-        left -= bytes;
+        const uint32_t payload = std::min(left, m_packetBytes);
+        m_socket->Send(Create<Packet>(payload));
+        left -= payload;
     }
 }
 

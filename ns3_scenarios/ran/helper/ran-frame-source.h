@@ -5,8 +5,9 @@
 #ifndef RAN_FRAME_SOURCE_H
 #define RAN_FRAME_SOURCE_H
 
+#include "ran-source.h"
+
 #include "ns3/random-variable-stream.h"
-#include "ns3/source-application.h"
 
 namespace ns3
 {
@@ -17,10 +18,11 @@ class Socket;
  * \ingroup ran
  *
  * Sends frames of random size at random times over UDP, cut into datagrams: video frames of
- * extended reality (TR 38.838 5.1), sporadic machine-type reports, or the small periodic packets
- * of a control loop, depending on its random variables.
+ * extended reality (TR 38.838 5.1), a constant bit rate, sporadic machine-type reports, or the small
+ * periodic packets of a control loop, depending on its random variables; all the time, or by turns
+ * on and off.
  */
-class RanFrameSource : public SourceApplication
+class RanFrameSource : public RanSource
 {
   public:
     static TypeId GetTypeId();
@@ -28,10 +30,18 @@ class RanFrameSource : public SourceApplication
     RanFrameSource();
     ~RanFrameSource() override;
 
+    void SetRateFactor(double factor) override;
+
   private:
     void StartApplication() override;
     void StopApplication() override;
     void DoDispose() override;
+
+    /// Begin a time of sending
+    void TurnOn();
+
+    /// Begin a time of silence
+    void TurnOff();
 
     /// Plan the next frame
     void PlanFrame();
@@ -42,6 +52,12 @@ class RanFrameSource : public SourceApplication
     Ptr<RandomVariableStream> m_interval;   ///< between nominal frame times, s
     Ptr<RandomVariableStream> m_jitter;     ///< from nominal to actual time, s, not negative
     Ptr<RandomVariableStream> m_frameBytes; ///< frame size, bytes
+    Ptr<RandomVariableStream> m_onTime;     ///< times of sending, s
+    Ptr<RandomVariableStream> m_offTime;    ///< times of silence, s; null for none
+    bool m_scaleSize;                       ///< the rate factor changes sizes, not intervals
+    double m_factor{1};                     ///< rate factor
+    bool m_on{false};                       ///< in a time of sending
+    EventId m_turn;                         ///< end of the present time
     uint32_t m_packetBytes;                 ///< largest UDP payload, bytes
     Ptr<Socket> m_socket;                   ///< UDP socket
     EventId m_next;                         ///< next nominal frame time

@@ -4,22 +4,26 @@
 
 #include "ran-network-helper.h"
 
+#include "ran-source.h"
+
 #include "ns3/boolean.h"
 #include "ns3/constant-position-mobility-model.h"
 #include "ns3/double.h"
 #include "ns3/inet-socket-address.h"
-#include "ns3/ipv4-interface-address.h"
 #include "ns3/ipv4-static-routing-helper.h"
-#include "ns3/ipv4.h"
 #include "ns3/isotropic-antenna-model.h"
 #include "ns3/object-factory.h"
 #include "ns3/packet-sink.h"
+#include "ns3/pointer.h"
 #include "ns3/random-walk-2d-mobility-model.h"
 #include "ns3/simulator.h"
 #include "ns3/string.h"
 #include "ns3/three-gpp-antenna-model.h"
+#include "ns3/three-gpp-http-client.h"
+#include "ns3/three-gpp-http-variables.h"
 #include "ns3/uinteger.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace ns3
@@ -27,19 +31,6 @@ namespace ns3
 
 namespace
 {
-
-/// Network of all addresses
-constexpr uint32_t NETWORK = 7U << 24;
-/// Host part of the core's address
-constexpr uint32_t CORE_HOST = 1;
-/// Host part of the first user's address
-constexpr uint32_t FIRST_UE_HOST = 2;
-/// IPv4's protocol number on a link
-constexpr uint16_t IPV4_PROTOCOL = 0x0800;
-/// Port of all sinks
-constexpr uint16_t SINK_PORT = 9;
-/// Port of the web server
-constexpr uint16_t HTTP_PORT = 80;
 
 /// \param object an object \param attributes to be set
 void
@@ -51,54 +42,27 @@ SetAttributes(Ptr<Object> object, const RanAttributes& attributes)
     }
 }
 
-/// \param device where packets come out \param packets the packets
-void
-Receive(Ptr<VirtualNetDevice> device, const RanBearer::Packets& packets)
-{
-    for (const Ptr<Packet>& packet : packets)
-    {
-        device->Receive(packet,
-                        IPV4_PROTOCOL,
-                        device->GetAddress(),
-                        device->GetAddress(),
-                        NetDevice::PACKET_HOST);
-    }
-}
-
-/// \param device where packets come out, in the context of its node \param packets the packets
-void
-DeliverTo(Ptr<VirtualNetDevice> device, const RanBearer::Packets& packets)
-{
-    Simulator::ScheduleWithContext(device->GetNode()->GetId(), Time(0), &Receive, device, packets);
-}
-
-/// \param bearer an uplink bearer \param packet what the user's node sends \return true
-bool
-SendFromUe(Ptr<RanBearer> bearer,
-           Ptr<Packet> packet,
-           const Address& /* source */,
-           const Address& /* destination */,
-           uint16_t /* protocol */)
-{
-    bearer->Enqueue(packet);
-    return true;
-}
+/// Mean reading time of a web page, of which a rate factor takes a share (3GPP2 C.R1002 model)
+constexpr double READING_TIME_S = 39;
+/// Web users go on reading, however little they are to ask for
+constexpr double MIN_HTTP_FACTOR = 0.05;
 
 } // namespace
 
 RanNetworkHelper::RanNetworkHelper()
     : m_network(CreateObject<RanNetwork>()),
+      m_userPlane(CreateObject<RanUserPlane>()),
       m_core(CreateObject<Node>())
 {
     m_internet.SetIpv6StackInstall(false);
     m_internet.SetRoutingHelper(Ipv4StaticRoutingHelper());
     m_internet.Install(m_core);
-    m_coreDevice =
-        MakeDevice(m_core, CORE_HOST, MakeCallback(&RanNetworkHelper::SendFromCore, this));
+    m_coreAddress = m_userPlane->AddAnchor(m_core);
 }
 
 RanNetworkHelper::~RanNetworkHelper()
 {
+    m_userPlane->Dispose();
     m_network->Dispose();
     Simulator::Destroy();
 }
@@ -120,40 +84,6 @@ RanNetworkHelper::MakeArray(const RanArraySpec& spec)
         array->SetAntennaElement(CreateObject<IsotropicAntennaModel>());
     }
     return array;
-}
-
-Ptr<VirtualNetDevice>
-RanNetworkHelper::MakeDevice(Ptr<Node> node, uint32_t host, VirtualNetDevice::SendCallback send)
-{
-    auto device = CreateObject<VirtualNetDevice>();
-    device->SetAddress(Mac48Address::Allocate());
-    device->SetSendCallback(send);
-    node->AddDevice(device);
-    auto ipv4 = node->GetObject<Ipv4>();
-    const uint32_t interface = ipv4->AddInterface(device);
-    ipv4->AddAddress(interface,
-                     Ipv4InterfaceAddress(Ipv4Address(NETWORK + host), Ipv4Mask("255.0.0.0")));
-    ipv4->SetUp(interface);
-    return device;
-}
-
-bool
-RanNetworkHelper::SendFromCore(Ptr<Packet> packet,
-                               const Address& /* source */,
-                               const Address& /* destination */,
-                               uint16_t /* protocol */)
-{
-    // The destination stands in bytes 16 to 19 of the IPv4 header (RFC 791).
-    uint8_t header[20];
-    packet->CopyData(header, sizeof(header));
-    const uint32_t host = (header[17] << 16) + (header[18] << 8) + header[19];
-    const auto& ues = m_network->GetUes();
-    if (header[16] != NETWORK >> 24 || host < FIRST_UE_HOST || host - FIRST_UE_HOST >= ues.size())
-    {
-        return false;
-    }
-    ues[host - FIRST_UE_HOST]->bearers[RAN_DL]->Enqueue(packet);
-    return true;
 }
 
 void
@@ -222,16 +152,38 @@ RanNetworkHelper::AddUe(const RanUeSpec& spec, const RanArraySpec& antenna)
     mobility->Initialize();
 
     auto ue = CreateObject<RanUe>();
-    ue->slice = spec.slice;
-    ue->delayBudgetMs = spec.delayBudgetMs;
-    ue->guaranteedBps = spec.guaranteedBps;
     ue->mobility = mobility;
+    ue->mobile = spec.walkSpeed > 0;
     ue->array = MakeArray(antenna);
-    const bool full[] = {spec.downlinkFull, spec.uplinkFull};
+    m_network->AddUe(ue);
+    m_ueNodes.push_back(node);
+    if (spec.internet)
+    {
+        m_internet.Install(node);
+        m_ueAddresses.push_back(m_userPlane->AddUe(ue, node));
+    }
+    else
+    {
+        m_ueAddresses.emplace_back();
+    }
+    return ue->id;
+}
+
+uint32_t
+RanNetworkHelper::AddFlow(uint32_t ue, const RanFlowSpec& spec)
+{
+    const Ptr<RanUe>& user = m_network->GetUes()[ue];
+    user->qosFlows.push_back(std::make_unique<RanQosFlow>());
+    RanQosFlow& qos = *user->qosFlows.back();
+    qos.index = static_cast<uint32_t>(user->qosFlows.size() - 1);
+    qos.slice = spec.slice;
+    qos.delayBudgetMs = spec.delayBudgetMs;
+    qos.guaranteedBps = spec.guaranteedBps;
+    const bool wanted[] = {spec.downlink, spec.uplink};
     const uint64_t bound[] = {spec.downlinkQueueBytes, spec.uplinkQueueBytes};
     for (const RanDirection direction : {RAN_DL, RAN_UL})
     {
-        if (!full[direction] && !spec.internet)
+        if (!wanted[direction])
         {
             continue;
         }
@@ -239,31 +191,25 @@ RanNetworkHelper::AddUe(const RanUeSpec& spec, const RanArraySpec& antenna)
                                                             UintegerValue(bound[direction]),
                                                             "UseCodel",
                                                             BooleanValue(spec.codel));
-        if (full[direction])
+        if (spec.fullBuffer)
         {
             bearer->SetFullBuffer();
         }
         bearer->Initialize();
-        ue->bearers[direction] = bearer;
+        qos.bearers[direction] = bearer;
     }
-    m_network->AddUe(ue);
-    if (spec.internet)
+    if (!spec.fullBuffer)
     {
-        m_internet.Install(node);
-        auto device = MakeDevice(node,
-                                 FIRST_UE_HOST + ue->id,
-                                 MakeBoundCallback(&SendFromUe, ue->bearers[RAN_UL]));
-        ue->bearers[RAN_DL]->SetReceiver(MakeBoundCallback(&DeliverTo, device));
-        ue->bearers[RAN_UL]->SetReceiver(MakeBoundCallback(&DeliverTo, m_coreDevice));
+        m_userPlane->AddFlow(user, qos, spec.port);
     }
-    m_ueNodes.push_back(node);
-    return ue->id;
+    m_ports[{ue, qos.index}] = spec.port;
+    return qos.index;
 }
 
 void
-RanNetworkHelper::EnsureSink(Ptr<Node> node, bool tcp)
+RanNetworkHelper::EnsureSink(Ptr<Node> node, uint16_t port, bool tcp)
 {
-    bool& exists = m_sinks[{node->GetId(), tcp}];
+    bool& exists = m_sinks[{node->GetId(), port, tcp}];
     if (exists)
     {
         return;
@@ -273,43 +219,91 @@ RanNetworkHelper::EnsureSink(Ptr<Node> node, bool tcp)
         "Protocol",
         StringValue(tcp ? "ns3::TcpSocketFactory" : "ns3::UdpSocketFactory"),
         "Local",
-        AddressValue(InetSocketAddress(Ipv4Address::GetAny(), SINK_PORT))));
+        AddressValue(InetSocketAddress(Ipv4Address::GetAny(), port))));
 }
 
 void
 RanNetworkHelper::AddApplication(uint32_t ue,
+                                 uint32_t flow,
                                  bool downlink,
                                  const std::string& type,
                                  const RanAttributes& attributes,
                                  bool tcp,
                                  double startS)
 {
-    const Ipv4Address core(NETWORK + CORE_HOST);
-    const Ipv4Address user(NETWORK + FIRST_UE_HOST + ue);
+    const uint16_t port = m_ports.at({ue, flow});
     ObjectFactory factory(type);
     Ptr<Node> source = downlink ? m_core : m_ueNodes[ue];
     if (type == "ns3::ThreeGppHttpClient")
     {
-        if (!m_httpServer)
+        if (!m_httpServers[port])
         {
             ObjectFactory server("ns3::ThreeGppHttpServer");
-            server.Set("Local", AddressValue(core));
-            server.Set("Port", UintegerValue(HTTP_PORT));
+            server.Set("Local", AddressValue(m_coreAddress));
+            server.Set("Port", UintegerValue(port));
             m_core->AddApplication(server.Create<Application>());
-            m_httpServer = true;
+            m_httpServers[port] = true;
         }
-        factory.Set("Remote", AddressValue(InetSocketAddress(core, HTTP_PORT)));
+        factory.Set("Remote", AddressValue(InetSocketAddress(m_coreAddress, port)));
         source = m_ueNodes[ue];
     }
     else
     {
-        EnsureSink(downlink ? m_ueNodes[ue] : m_core, tcp);
-        factory.Set("Remote", AddressValue(InetSocketAddress(downlink ? user : core, SINK_PORT)));
+        EnsureSink(downlink ? m_ueNodes[ue] : m_core, port, tcp);
+        factory.Set("Remote",
+                    AddressValue(InetSocketAddress(downlink ? m_ueAddresses[ue] : m_coreAddress,
+                                                   port)));
     }
     auto application = factory.Create<Application>();
     SetAttributes(application, attributes);
     application->SetStartTime(Seconds(startS));
     source->AddApplication(application);
+    m_sources[{ue, flow}] = application;
+}
+
+void
+RanNetworkHelper::SetRateFactor(uint32_t ue, uint32_t flow, double factor, double fullBps)
+{
+    RanQosFlow& qos = *m_network->GetUes()[ue]->qosFlows.at(flow);
+    const auto found = m_sources.find({ue, flow});
+    if (found == m_sources.end())
+    {
+        for (const auto& bearer : qos.bearers)
+        {
+            if (bearer)
+            {
+                bearer->SetFullBufferRate(factor >= 1 ? -1 : factor * fullBps);
+            }
+        }
+        m_network->Wake();
+        return;
+    }
+    const Ptr<Application>& source = found->second;
+    if (auto own = DynamicCast<RanSource>(source))
+    {
+        own->SetRateFactor(factor);
+    }
+    else if (auto http = DynamicCast<ThreeGppHttpClient>(source))
+    {
+        PointerValue variables;
+        http->GetAttribute("Variables", variables);
+        variables.Get<ThreeGppHttpVariables>()->SetAttribute(
+            "ReadingTimeMean",
+            TimeValue(Seconds(READING_TIME_S / std::max(factor, MIN_HTTP_FACTOR))));
+    }
+}
+
+void
+RanNetworkHelper::SetSlice(uint32_t ue,
+                           uint32_t flow,
+                           uint32_t slice,
+                           double delayBudgetMs,
+                           double guaranteedBps)
+{
+    RanQosFlow& qos = *m_network->GetUes()[ue]->qosFlows.at(flow);
+    qos.slice = slice;
+    qos.delayBudgetMs = delayBudgetMs;
+    qos.guaranteedBps = guaranteedBps;
 }
 
 void

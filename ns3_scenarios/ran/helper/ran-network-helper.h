@@ -6,14 +6,15 @@
 #define RAN_NETWORK_HELPER_H
 
 #include "../model/ran-network.h"
+#include "ran-user-plane.h"
 
 #include "ns3/application.h"
 #include "ns3/internet-stack-helper.h"
 #include "ns3/node.h"
-#include "ns3/virtual-net-device.h"
 
 #include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace ns3
@@ -38,27 +39,30 @@ struct RanUeSpec
     double x{0};                ///< position, m
     double y{0};                ///< position, m
     double z{1.5};              ///< position, m
+    double walkSpeed{0};        ///< random walk when above zero, m/s
+    double walkBound{1000};     ///< half side of the square of the walk around the origin, m
+    bool internet{true};        ///< has an internet stack
+};
+
+/// A QoS flow of a user
+struct RanFlowSpec
+{
     uint32_t slice{0};          ///< index of its slice
     double delayBudgetMs{300};  ///< of its 5QI
     double guaranteedBps{0};    ///< guaranteed downlink rate
-    double walkSpeed{0};        ///< random walk when above zero, m/s
-    double walkBound{1000};     ///< half side of the square of the walk around the origin, m
-    bool downlinkFull{false};   ///< full-buffer downlink
-    bool uplinkFull{false};     ///< full-buffer uplink
-    bool internet{true};        ///< has an internet stack and IP bearers
+    bool downlink{true};        ///< has a downlink bearer
+    bool uplink{false};         ///< has an uplink bearer
+    bool fullBuffer{false};     ///< its bearers always have something to send
     uint64_t downlinkQueueBytes{300000}; ///< bound of the downlink queue
     uint64_t uplinkQueueBytes{300000};   ///< bound of the uplink queue
-    bool codel{false};          ///< CoDel in both queues
+    bool codel{false};          ///< CoDel in its queues
+    uint16_t port{0};           ///< that one end of its packets has
 };
 
 /**
  * \ingroup ran
  *
- * Builds a network: nodes, internet stacks, devices, cells, users and their applications.
- *
- * One core node holds the far ends of all applications. Its device hands each packet to the
- * downlink bearer of the user with that address; a user's device hands packets to its uplink
- * bearer. Between core and cells there is no delay.
+ * Builds a network: nodes, internet stacks, devices, cells, users, their flows and applications.
  */
 class RanNetworkHelper
 {
@@ -100,9 +104,17 @@ class RanNetworkHelper
     uint32_t AddUe(const RanUeSpec& spec, const RanArraySpec& antenna);
 
     /**
-     * Install a source at one end and its sink at the other.
+     * \param ue index of the user
+     * \param spec the flow
+     * \return its index among the user's flows
+     */
+    uint32_t AddFlow(uint32_t ue, const RanFlowSpec& spec);
+
+    /**
+     * Install the source of a flow at one end and its sink at the other.
      *
      * \param ue index of the user
+     * \param flow index of its flow
      * \param downlink whether the source is in the core
      * \param type type of the source application; ns3::ThreeGppHttpClient is placed at the user
      * \param attributes of the source
@@ -110,11 +122,35 @@ class RanNetworkHelper
      * \param startS when it starts, s
      */
     void AddApplication(uint32_t ue,
+                        uint32_t flow,
                         bool downlink,
                         const std::string& type,
                         const RanAttributes& attributes,
                         bool tcp,
                         double startS);
+
+    /**
+     * Let a flow send more or less than by itself, in flight.
+     * \param ue index of the user
+     * \param flow index of its flow
+     * \param factor 0 stops it
+     * \param fullBps rate of which the factor is a share, for a full-buffer flow, bit/s
+     */
+    void SetRateFactor(uint32_t ue, uint32_t flow, double factor, double fullBps);
+
+    /**
+     * Move a flow to a slice, in flight.
+     * \param ue index of the user
+     * \param flow index of its flow
+     * \param slice index of the slice
+     * \param delayBudgetMs promised there
+     * \param guaranteedBps promised there
+     */
+    void SetSlice(uint32_t ue,
+                  uint32_t flow,
+                  uint32_t slice,
+                  double delayBudgetMs,
+                  double guaranteedBps);
 
     /// Attach the users and start
     void Start();
@@ -141,38 +177,26 @@ class RanNetworkHelper
     static Ptr<UniformPlanarArray> MakeArray(const RanArraySpec& spec);
 
     /**
-     * Give a node a device and an address.
-     * \param node the node
-     * \param address host part of the address
-     * \param send what the device does with a packet
-     * \return the device
-     */
-    Ptr<VirtualNetDevice> MakeDevice(Ptr<Node> node,
-                                     uint32_t address,
-                                     VirtualNetDevice::SendCallback send);
-
-    /// \param packet from the core \return whether the user exists
-    bool SendFromCore(Ptr<Packet> packet,
-                      const Address& source,
-                      const Address& destination,
-                      uint16_t protocol);
-
-    /**
      * Make sure that a node listens.
      * \param node the node
+     * \param port where
      * \param tcp TCP instead of UDP
      */
-    void EnsureSink(Ptr<Node> node, bool tcp);
+    void EnsureSink(Ptr<Node> node, uint16_t port, bool tcp);
 
     Ptr<RanNetwork> m_network;                       ///< what is built
+    Ptr<RanUserPlane> m_userPlane;                   ///< the way of packets
     InternetStackHelper m_internet;                  ///< IPv4 with static routing
-    Ptr<Node> m_core;                                ///< far end of all applications
-    Ptr<VirtualNetDevice> m_coreDevice;              ///< its device
+    Ptr<Node> m_core;                                ///< far end of most applications
+    Ipv4Address m_coreAddress;                       ///< its address
     std::vector<Ptr<RanChannel>> m_channels;         ///< by carrier
     std::vector<Ptr<Node>> m_sites;                  ///< by index
     std::vector<Ptr<Node>> m_ueNodes;                ///< by index
-    std::map<std::pair<uint32_t, bool>, bool> m_sinks; ///< by node and transport
-    bool m_httpServer{false};                        ///< whether the core serves web pages
+    std::vector<Ipv4Address> m_ueAddresses;          ///< by index
+    std::map<std::tuple<uint32_t, uint16_t, bool>, bool> m_sinks; ///< by node, port, transport
+    std::map<std::pair<uint32_t, uint32_t>, uint16_t> m_ports;    ///< by user and flow
+    std::map<std::pair<uint32_t, uint32_t>, Ptr<Application>> m_sources; ///< by user and flow
+    std::map<uint16_t, bool> m_httpServers;          ///< ports on which the core serves pages
 };
 
 } // namespace ns3

@@ -25,6 +25,9 @@ NS_OBJECT_ENSURE_REGISTERED(RanBearer);
 namespace
 {
 
+/// How often a bounded full-buffer bearer gets something to send, s
+constexpr double FULL_BUFFER_REFILL_S = 5e-3;
+
 /// A packet as ns-3's queue disciplines take it
 class RanQueueItem : public QueueDiscItem
 {
@@ -103,6 +106,7 @@ RanBearer::DoDispose()
 {
     m_receiver.Nullify();
     m_activation.Nullify();
+    m_refill.Cancel();
     m_sdus.clear();
     m_codel = nullptr;
     Object::DoDispose();
@@ -124,6 +128,36 @@ void
 RanBearer::SetFullBuffer()
 {
     m_fullBuffer = true;
+}
+
+void
+RanBearer::SetFullBufferRate(double bps)
+{
+    m_fullRate = bps;
+    m_fullBytes = 0;
+    m_refill.Cancel();
+    if (bps > 0)
+    {
+        Refill();
+    }
+    else if (bps < 0 && !m_activation.IsNull())
+    {
+        m_activation();
+    }
+}
+
+void
+RanBearer::Refill()
+{
+    const bool wasEmpty = m_fullBytes < 1;
+    // What is not sent in time is not missed: the queue is bounded.
+    m_fullBytes = std::min(m_fullBytes + m_fullRate / 8 * FULL_BUFFER_REFILL_S,
+                           static_cast<double>(m_maxBytes));
+    if (wasEmpty && m_fullBytes >= 1 && !m_activation.IsNull())
+    {
+        m_activation();
+    }
+    m_refill = Simulator::Schedule(Seconds(FULL_BUFFER_REFILL_S), &RanBearer::Refill, this);
 }
 
 void
@@ -160,7 +194,7 @@ RanBearer::BacklogBytes() const
 {
     if (m_fullBuffer)
     {
-        return UINT32_MAX;
+        return m_fullRate < 0 ? UINT32_MAX : static_cast<uint64_t>(m_fullBytes);
     }
     constexpr uint32_t header = MAC_HEADER_BYTES + RLC_HEADER_BYTES + PDCP_HEADER_BYTES;
     uint64_t bytes = m_unsentBytes;
@@ -178,6 +212,37 @@ RanBearer::HeadDelay() const
 {
     const uint64_t index = m_sendSn - m_baseSn;
     return index < m_sdus.size() ? Simulator::Now() - m_sdus[index].since : Time(0);
+}
+
+void
+RanBearer::SkipDone()
+{
+    for (uint64_t i = m_sendSn - m_baseSn;
+         i < m_sdus.size() && (m_sdus[i].lost || m_sdus[i].sent == m_sdus[i].bytes);
+         ++i)
+    {
+        ++m_sendSn;
+    }
+}
+
+void
+RanBearer::Reestablish()
+{
+    ++m_epoch;
+    m_againBits += m_inAirBits;
+    m_inAirBits = 0;
+    m_unsentBytes = 0;
+    m_sendSn = m_baseSn;
+    for (Sdu& sdu : m_sdus)
+    {
+        if (!sdu.lost && sdu.arrived < sdu.bytes)
+        {
+            sdu.sent = 0;
+            sdu.arrived = 0;
+            m_unsentBytes += sdu.bytes;
+        }
+    }
+    SkipDone();
 }
 
 bool
@@ -205,18 +270,26 @@ RanPdu
 RanBearer::Transmit(uint32_t tbBytes)
 {
     RanPdu pdu;
+    pdu.epoch = m_epoch;
     if (m_fullBuffer)
     {
         constexpr uint32_t header = MAC_HEADER_BYTES + RLC_HEADER_BYTES + PDCP_HEADER_BYTES;
         const uint32_t sdus = 1 + tbBytes / (FULL_BUFFER_SDU_BYTES + header);
         const uint32_t headers = sdus * header;
         pdu.payloadBytes = tbBytes > headers ? tbBytes - headers : 0;
-        m_counters.offeredBits += 8ULL * pdu.payloadBytes;
+        if (m_fullRate >= 0)
+        {
+            pdu.payloadBytes = std::min(pdu.payloadBytes, static_cast<uint32_t>(m_fullBytes));
+            m_fullBytes -= pdu.payloadBytes;
+        }
+        const uint64_t again = std::min<uint64_t>(m_againBits, 8ULL * pdu.payloadBytes);
+        m_againBits -= again;
+        m_counters.offeredBits += 8ULL * pdu.payloadBytes - again;
         m_inAirBits += 8ULL * pdu.payloadBytes;
         return pdu;
     }
     uint32_t room = tbBytes;
-    while (Advance())
+    while (Advance() && (pdu.payloadBytes == 0 || m_sendSn == pdu.lastSn + 1))
     {
         Sdu& sdu = m_sdus[m_sendSn - m_baseSn];
         const uint32_t left = sdu.bytes - sdu.sent;
@@ -246,7 +319,7 @@ RanBearer::Transmit(uint32_t tbBytes)
         {
             break;
         }
-        ++m_sendSn;
+        SkipDone();
     }
     return pdu;
 }
@@ -269,7 +342,7 @@ RanBearer::ForEachSdu(const RanPdu& pdu, F function)
 void
 RanBearer::Deliver(const RanPdu& pdu)
 {
-    if (pdu.payloadBytes == 0)
+    if (pdu.payloadBytes == 0 || pdu.epoch != m_epoch)
     {
         return;
     }
@@ -286,7 +359,7 @@ RanBearer::Deliver(const RanPdu& pdu)
 void
 RanBearer::Lose(const RanPdu& pdu)
 {
-    if (pdu.payloadBytes == 0)
+    if (pdu.payloadBytes == 0 || pdu.epoch != m_epoch)
     {
         return;
     }
@@ -309,7 +382,7 @@ RanBearer::Lose(const RanPdu& pdu)
     {
         m_unsentBytes -= m_sdus[index].bytes - m_sdus[index].sent;
         m_sdus[index].sent = m_sdus[index].bytes;
-        ++m_sendSn;
+        SkipDone();
     }
     Release();
 }
@@ -371,7 +444,7 @@ RanBearer::QueuedBits() const
     {
         bytes += m_codel->GetNBytes();
     }
-    return 8 * bytes + m_inAirBits;
+    return 8 * bytes + m_inAirBits + m_againBits;
 }
 
 RanBearerCounters

@@ -6,6 +6,7 @@
 #define RAN_BEARER_H
 
 #include "ns3/callback.h"
+#include "ns3/event-id.h"
 #include "ns3/nstime.h"
 #include "ns3/object.h"
 #include "ns3/packet.h"
@@ -32,6 +33,7 @@ struct RanPdu
     uint32_t firstBytes{0}; ///< bytes carried of the first SDU
     uint32_t lastBytes{0};  ///< bytes carried of the last SDU (when it is another one)
     uint32_t payloadBytes{0}; ///< SDU bytes carried in all
+    uint32_t epoch{0};        ///< how often the bearer had been re-established
 };
 
 /**
@@ -107,6 +109,12 @@ class RanBearer : public Object
     }
 
     /**
+     * Bound a full-buffer bearer, in flight too.
+     * \param bps rate at which it gets something to send; negative for no bound
+     */
+    void SetFullBufferRate(double bps);
+
+    /**
      * A packet arrives at the queue; it is dropped when it does not fit.
      * \param packet the IP packet
      */
@@ -140,6 +148,13 @@ class RanBearer : public Object
      * \param pdu what it carried
      */
     void Lose(const RanPdu& pdu);
+
+    /**
+     * The user leaves its cell: what has not wholly arrived is sent again by the next one (PDCP
+     * data recovery of TS 38.323 5.4.1 and data forwarding of TS 38.300 9.2.3.2.2), and what is in
+     * the air is forgotten.
+     */
+    void Reestablish();
 
     /**
      * \return bits held: queued, in the air, or waiting for reassembly or order
@@ -178,6 +193,10 @@ class RanBearer : public Object
     /// Move the next SDU from the active queue management to the head, if there is one
     /// \return whether there is an SDU to send
     bool Advance();
+    /// Go past SDUs that need not be sent any more
+    void SkipDone();
+    /// Give a bounded full-buffer bearer what has come in since the last time
+    void Refill();
     /// Deliver from the front what is complete and in sequence
     void Release();
     /// \param bytes size of a packet that is lost \param packet the packet
@@ -196,6 +215,11 @@ class RanBearer : public Object
     uint64_t m_unsentBytes{0}; ///< bytes in m_sdus not yet handed to a block
     Ptr<QueueDisc> m_codel;   ///< the queue before m_sdus, with CoDel
     uint64_t m_inAirBits{0};  ///< in full buffer: transmitted and not yet decided
+    uint64_t m_againBits{0};  ///< in full buffer: to be sent again after a change of cell
+    double m_fullRate{-1};    ///< in full buffer: bound in bit/s, or negative
+    double m_fullBytes{0};    ///< in full buffer with a bound: bytes to send
+    EventId m_refill;         ///< next \c Refill
+    uint32_t m_epoch{0};      ///< how often the bearer has been re-established
 
     Callback<void, const Packets&> m_receiver; ///< gets delivered packets
     Callback<void> m_activation;            ///< told when there is something to send

@@ -244,6 +244,17 @@ RanCell::UplinkInterference(const RanLink& link, uint32_t group) const
     return sum;
 }
 
+double
+RanCell::AverageSinr(const RanLink& link) const
+{
+    double interference = link.weakPsd;
+    for (const RanInterferer& i : link.interferers)
+    {
+        interference += i.gain * i.cell->DownlinkPsd() * i.cell->Load();
+    }
+    return DownlinkPsd() * link.gain / (m_noisePsdUe + interference);
+}
+
 void
 RanCell::Measure(RanLink& link, int64_t nowNs)
 {
@@ -342,7 +353,7 @@ RanCell::Evaluate(RanTransportBlock& block)
         const double interference = interferenceSum / count;
         m_uplinkInterference +=
             UPLINK_INTERFERENCE_WEIGHT * (interference - m_uplinkInterference);
-        m_iotSum += 1 + interference / noise;
+        m_iotSum += (noise + interference) / m_thermalPsdCell;
         ++m_iotCount;
     }
     const double coded = block.resourceElements * order;

@@ -170,6 +170,21 @@ RanCell::GetTypeId()
                           BooleanValue(false),
                           MakeBooleanAccessor(&RanCell::m_restart),
                           MakeBooleanChecker())
+            .AddAttribute("PowerCategory",
+                          "Base station category of TR 38.864, 1 or 2.",
+                          UintegerValue(1),
+                          MakeUintegerAccessor(&RanCell::m_powerCategory),
+                          MakeUintegerChecker<uint8_t>(1, 2))
+            .AddAttribute("ReferencePower",
+                          "Transmit power at which the power model's reference transmits, dBm.",
+                          DoubleValue(30),
+                          MakeDoubleAccessor(&RanCell::m_referencePowerDbm),
+                          MakeDoubleChecker<double>(-30, 60))
+            .AddAttribute("SleepAfter",
+                          "Idle time before light sleep.",
+                          TimeValue(MilliSeconds(10)),
+                          MakeTimeAccessor(&RanCell::m_sleepAfter),
+                          MakeTimeChecker(Time(0)))
             .AddTraceSource("Block",
                             "A transport block was transmitted, and decoded or not.",
                             MakeTraceSourceAccessor(&RanCell::m_blockTrace),
@@ -191,8 +206,8 @@ RanCell::DoInitialize()
                  : m_mcsTableName == "qam256" ? RanMcsTable::QAM256
                                               : RanMcsTable::QAM1024;
     m_beams = array->GetNumElems() > 1;
-    m_noisePsdUe = THERMAL_PSD * RanFromDb(m_noiseFigureUeDb);
-    m_noisePsdCell = THERMAL_PSD * RanFromDb(m_noiseFigureCellDb);
+    m_power.SetCategory(m_powerCategory);
+    UpdateNoise();
     for (RanScheduler& scheduler : m_schedulers)
     {
         scheduler.SetRestart(m_restart);
@@ -202,8 +217,26 @@ RanCell::DoInitialize()
 }
 
 void
+RanCell::UpdateNoise()
+{
+    m_thermalPsdCell = THERMAL_PSD * RanFromDb(m_noiseFigureCellDb);
+    m_noisePsdCell = m_thermalPsdCell * m_noiseRise;
+    m_noisePsdUe = THERMAL_PSD * RanFromDb(m_noiseFigureUeDb) * m_noiseRise;
+}
+
+void
+RanCell::SetNoiseRise(double db)
+{
+    m_noiseRise = RanFromDb(db);
+    UpdateNoise();
+}
+
+void
 RanCell::DoDispose()
 {
+    m_idleEvent.Cancel();
+    m_wakeEvent.Cancel();
+    m_activation.Nullify();
     m_blocks.clear();
     for (auto& queue : m_retransmissions)
     {
@@ -258,6 +291,7 @@ RanCell::UpdatePsd()
     if (m_grid.nRb > 0)
     {
         m_downlinkPsd = RanFromDb(m_txPowerDbm - 30) / m_grid.OccupiedHz();
+        m_referenceSignalDbm = RanToDb(m_downlinkPsd * m_grid.rbHz / SUBCARRIERS) + 30;
     }
 }
 
@@ -340,26 +374,57 @@ RanCell::AddFlow(RanFlow* flow)
 }
 
 void
+RanCell::RemoveFlow(RanFlow* flow)
+{
+    const auto remove = [flow](std::vector<RanFlow*>& flows) {
+        flows.erase(std::remove(flows.begin(), flows.end(), flow), flows.end());
+    };
+    remove(m_flows[flow->direction]);
+    remove(m_active[flow->direction]);
+    flow->active = false;
+    auto& repetitions = m_retransmissions[flow->direction];
+    repetitions.erase(std::remove_if(repetitions.begin(),
+                                     repetitions.end(),
+                                     [flow](const auto& block) { return block.flow == flow; }),
+                      repetitions.end());
+}
+
+void
 RanCell::Activate(RanFlow* flow)
 {
-    if (flow->active)
+    if (!flow->active)
     {
-        return;
+        flow->active = true;
+        auto& active = m_active[flow->direction];
+        const auto place = std::lower_bound(
+            active.begin(), active.end(), flow->order, [](const RanFlow* f, uint32_t order) {
+                return f->order < order;
+            });
+        active.insert(place, flow);
     }
-    flow->active = true;
-    auto& active = m_active[flow->direction];
-    const auto place = std::lower_bound(
-        active.begin(), active.end(), flow->order, [](const RanFlow* f, uint32_t order) {
-            return f->order < order;
-        });
-    active.insert(place, flow);
+    CheckWake();
+}
+
+bool
+RanCell::HasDemand() const
+{
+    return !m_active[RAN_DL].empty() || !m_active[RAN_UL].empty() ||
+           HasRepetitions();
 }
 
 bool
 RanCell::HasWork() const
 {
-    return !m_active[RAN_DL].empty() || !m_active[RAN_UL].empty() ||
-           !m_retransmissions[RAN_DL].empty() || !m_retransmissions[RAN_UL].empty();
+    return m_power.GetState() == RanCellState::AWAKE && HasDemand();
+}
+
+double
+RanCell::Load() const
+{
+    const auto slot = static_cast<uint64_t>(Simulator::Now().GetNanoSeconds() / m_grid.slotNs);
+    return slot > m_loadSlot
+               ? m_load * std::pow(1 - 1 / LOAD_SLOTS, static_cast<double>(slot - m_loadSlot))
+               : m_load;
 }
 
 Time
@@ -452,6 +517,15 @@ RanCell::Decide(int64_t nowNs)
             sum += psd;
         }
         t.meanPsd = sum / m_grid.nRbg;
+        if (t.active || m_transmission[RAN_UL].active)
+        {
+            m_power.AddSlot(m_grid.slotNs,
+                            t.meanPsd * m_grid.OccupiedHz() / RanFromDb(m_referencePowerDbm - 30));
+        }
+    }
+    if (m_power.GetMode() == RanSleepMode::LIGHT && !HasDemand() && !m_idleEvent.IsPending())
+    {
+        m_idleEvent = Simulator::Schedule(m_sleepAfter, &RanCell::FallAsleep, this);
     }
     // Slots in which the network slept were idle ones.
     const double gap = static_cast<double>(slot - m_loadSlot);
@@ -520,7 +594,7 @@ RanCell::DecideDirection(RanDirection direction, int64_t nowNs, uint8_t symbols)
             continue;
         }
         it->units = needed;
-        m_used[it->flow->slice] += needed;
+        m_used[it->flow->qos->slice] += needed;
         // Airtime of repetitions counts in the fair share.
         it->flow->averageBytes += it->bits / 8 / averaging;
         place(*it);
@@ -549,7 +623,7 @@ RanCell::DecideDirection(RanDirection direction, int64_t nowNs, uint8_t symbols)
         const uint8_t index = SelectMcs(*flow, unitRb, nowNs);
         const RanMcs& mcs = RanMcsEntries(m_mcsTable)[index];
         RanCandidate c;
-        c.slice = flow->slice;
+        c.slice = flow->qos->slice;
         c.order = flow->order;
         c.bytesPerUnit = mcs.SpectralEfficiency() * unitRe / 8;
         const uint64_t gap = slot - flow->averageSlot;
@@ -563,8 +637,9 @@ RanCell::DecideDirection(RanDirection direction, int64_t nowNs, uint8_t symbols)
         if (m_schedulers[direction].GetPolicy() == RanPolicy::QOS)
         {
             c.urgency =
-                std::min(1.0, flow->bearer->HeadDelay().GetSeconds() * 1e3 / flow->delayBudgetMs);
-            c.guaranteedBytes = flow->guaranteedBps / 8 * m_grid.slotNs * 1e-9;
+                std::min(1.0, flow->bearer->HeadDelay().GetSeconds() * 1e3 / flow->qos->delayBudgetMs);
+            c.guaranteedBytes =
+                direction == RAN_DL ? flow->qos->guaranteedBps / 8 * m_grid.slotNs * 1e-9 : 0;
         }
         double demand = std::ceil(static_cast<double>(backlog) / c.bytesPerUnit);
         if (direction == RAN_UL && !m_tdma)
@@ -593,6 +668,7 @@ RanCell::DecideDirection(RanDirection direction, int64_t nowNs, uint8_t symbols)
             {
                 RanTransportBlock block;
                 block.flow = flow;
+                block.epoch = flow->epoch;
                 // In the uplink a wider grant spreads the user's power.
                 block.mcsIndex = direction == RAN_DL || m_tdma
                                      ? m_candidateMcs[i]
@@ -678,6 +754,10 @@ void
 RanCell::Finish(RanTransportBlock& block)
 {
     RanFlow& flow = *block.flow;
+    if (block.epoch != flow.epoch)
+    {
+        return; // its user has left the cell
+    }
     if (m_outerLoop && block.transmissions == 1)
     {
         double& offset = flow.link->offsetDb[flow.direction];
@@ -698,16 +778,23 @@ RanCell::Finish(RanTransportBlock& block)
         flow.counters.payloadBits += 8ULL * block.pdu.payloadBytes;
         flow.bearer->Deliver(block.pdu);
     }
-    else if (block.transmissions <= m_harqMaxRetx)
+    else if (block.transmissions <= m_harqMaxRetx && m_power.IsHeard())
     {
         m_retransmissions[flow.direction].push_back(std::move(block));
+        CheckWake();
     }
     else
     {
-        ++flow.counters.finished;
-        ++flow.counters.givenUp;
-        flow.bearer->Lose(block.pdu);
+        GiveUp(block);
     }
+}
+
+void
+RanCell::GiveUp(RanTransportBlock& block)
+{
+    ++block.flow->counters.finished;
+    ++block.flow->counters.givenUp;
+    block.flow->bearer->Lose(block.pdu);
 }
 
 } // namespace ns3

@@ -8,9 +8,12 @@
 #include "ran-channel.h"
 #include "ran-error-model.h"
 #include "ran-mcs-table.h"
+#include "ran-power.h"
 #include "ran-scheduler.h"
 #include "ran-ue.h"
 
+#include "ns3/callback.h"
+#include "ns3/event-id.h"
 #include "ns3/object.h"
 #include "ns3/random-variable-stream.h"
 #include "ns3/traced-callback.h"
@@ -59,6 +62,7 @@ struct RanGrid
 struct RanTransportBlock
 {
     RanFlow* flow{nullptr};     ///< whose it is
+    uint32_t epoch{0};          ///< of the flow when the block was made
     RanPdu pdu;                 ///< what it carries
     RanMcs mcs{};               ///< modulation and coding
     uint8_t mcsIndex{0};        ///< index of the MCS
@@ -75,6 +79,29 @@ struct RanTransportBlock
     double firstCodedBits{0};   ///< coded bits of the first transmission
     bool decoded{false};        ///< whether the last transmission succeeded
     int64_t readyNs{0};         ///< earliest decision on a repetition
+};
+
+/**
+ * What became of users that left a cell, in a reporting interval.
+ */
+struct RanHandoverCounters
+{
+    uint64_t attempts{0};  ///< handovers commanded
+    uint64_t successes{0}; ///< handovers completed
+    uint64_t failures{0};  ///< handovers that failed
+    uint64_t pingPongs{0}; ///< users handed straight back to where they came from
+    uint64_t linkFailures{0}; ///< radio link failures
+};
+
+/**
+ * When users of a cell are handed over: event A3 of TS 38.331 5.5.4.4.
+ */
+struct RanA3
+{
+    double offsetDb{2};          ///< a3-Offset
+    double hysteresisDb{1};      ///< hysteresis
+    Time timeToTrigger{MilliSeconds(160)}; ///< for so long the condition must hold
+    std::vector<float> cellOffsetDb; ///< of each neighbour (Ocn), by its index in the network
 };
 
 /**
@@ -111,6 +138,8 @@ class RanCell : public Object
     Ptr<RanErrorModel> errorModel; ///< decoding
     std::vector<RanCell*> neighbours; ///< co-channel cells, nearest first
     std::vector<RanGeometry> geometries; ///< to each user of the network, by its index
+    RanA3 a3;                      ///< when its users are handed over
+    RanHandoverCounters handovers; ///< of this interval
 
     /**
      * Change the grid, in flight too.
@@ -166,10 +195,87 @@ class RanCell : public Object
     void SetTilt(double deg);
 
     /**
+     * How deeply the cell may sleep, in flight too.
+     * \param mode how deeply
+     * \param wakePct load, in per cent of 20 ms of resource blocks, that wakes it up
+     */
+    void SetSleep(RanSleepMode mode, double wakePct);
+
+    /**
+     * \return whether the cell is ordered to leave its users, and still has not
+     */
+    bool IsLeaving() const;
+
+    /**
+     * \return whether blocks wait to be repeated
+     */
+    bool HasRepetitions() const
+    {
+        return !m_retransmissions[RAN_DL].empty() || !m_retransmissions[RAN_UL].empty();
+    }
+
+    /// Its users are gone, or have nowhere to go: fall into deep sleep, or switch off
+    void Leave();
+
+    /**
+     * \param loadPct load of the cells around, in per cent, which may wake a deep sleeper up, or let
+     *        it sleep again
+     */
+    void Consider(double loadPct);
+
+    /**
+     * \param outage whether the cell has failed
+     */
+    void SetOutage(bool outage);
+
+    /**
+     * \param db by how much a foreign transmitter raises the noise of the cell and its users
+     */
+    void SetNoiseRise(double db);
+
+    /**
+     * \return state and energy
+     */
+    RanPower& GetPower()
+    {
+        return m_power;
+    }
+
+    /**
+     * \param callback called when the cell wakes up with something to do
+     */
+    void SetActivation(Callback<void> callback);
+
+    /**
+     * \return average share of groups used, up to now
+     */
+    double Load() const;
+
+    /**
+     * \return received power of a resource element over path gain, dBm
+     */
+    double ReferenceSignalDbm() const
+    {
+        return m_referenceSignalDbm;
+    }
+
+    /**
+     * \param link a link of this cell
+     * \return downlink SINR with all cells at their average load, linear
+     */
+    double AverageSinr(const RanLink& link) const;
+
+    /**
      * Serve a flow.
      * \param flow the flow
      */
     void AddFlow(RanFlow* flow);
+
+    /**
+     * Serve a flow no more, and forget its blocks.
+     * \param flow the flow
+     */
+    void RemoveFlow(RanFlow* flow);
 
     /**
      * A flow has something to send.
@@ -178,7 +284,7 @@ class RanCell : public Object
     void Activate(RanFlow* flow);
 
     /**
-     * \return whether there is or will be something to do without further arrivals
+     * \return whether the cell is awake and there is something to do without further arrivals
      */
     bool HasWork() const;
 
@@ -342,6 +448,32 @@ class RanCell : public Object
      */
     void RefreshFading(RanLink& link, int64_t nowNs);
 
+    /**
+     * \param block a block of this cell that will not be repeated any more
+     */
+    static void GiveUp(RanTransportBlock& block);
+
+    /// \return whether a flow or a repetition waits
+    bool HasDemand() const;
+
+    /// Go to sleep if there is still nothing to do
+    void FallAsleep();
+
+    /// Wake up if enough is waiting, or look again later
+    void CheckWake();
+
+    /// Begin to wake up
+    void Wake();
+
+    /// Be back in service
+    void Awake();
+
+    /// \return resource blocks that would serve what waits, in per cent of those in 20 ms
+    double WaitingPct();
+
+    /// Recompute what depends on noise figures
+    void UpdateNoise();
+
     /// Recompute what depends on power and grid
     void UpdatePsd();
 
@@ -370,6 +502,19 @@ class RanCell : public Object
     double m_p0Dbm;                        ///< uplink target per 180 kHz
     double m_alpha;                        ///< path loss compensation
     bool m_restart;                        ///< round robin restarts
+    uint8_t m_powerCategory;               ///< base station category of TR 38.864
+    double m_referencePowerDbm;            ///< at which the power model's reference transmits
+    Time m_sleepAfter;                     ///< idle time before light sleep
+
+    RanPower m_power;                      ///< state and energy
+    double m_wakePct{0};                   ///< load that wakes it up
+    double m_noiseRise{1};                 ///< noise over thermal noise, linear
+    int64_t m_waitingNs{-1};               ///< since when a sleeping cell has been asked for
+    int64_t m_quietNs{-1};                 ///< since when a deep sleeper has not been needed
+    EventId m_idleEvent;                   ///< falling asleep
+    EventId m_wakeEvent;                   ///< being awake, or looking again
+    Callback<void> m_activation;           ///< told when it wakes up
+    double m_referenceSignalDbm{0};        ///< per resource element
 
     std::array<std::vector<RanFlow*>, 2> m_flows;       ///< by direction
     std::array<std::vector<RanFlow*>, 2> m_active;      ///< with something to send, by order
@@ -385,6 +530,7 @@ class RanCell : public Object
     std::array<double, 16> m_cqiSinrDb{};               ///< SINR that a CQI stands for
     double m_noisePsdUe{0};                             ///< W/Hz
     double m_noisePsdCell{0};                           ///< W/Hz
+    double m_thermalPsdCell{0};                         ///< W/Hz, without foreign transmitters
     double m_load{0};                                   ///< average share of groups used
     uint64_t m_loadSlot{0};                             ///< slot up to which it is right
     double m_uplinkInterference{0};                     ///< filtered, W/Hz

@@ -4,9 +4,12 @@
 
 #include "ran-network.h"
 
+#include "ran-units.h"
+
 #include "ns3/simulator.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace ns3
 {
@@ -29,13 +32,19 @@ RanNetwork::GetTypeId()
     return tid;
 }
 
-RanNetwork::RanNetwork() = default;
+RanNetwork::RanNetwork()
+    : m_mobility(CreateObject<RanMobility>())
+{
+}
+
 RanNetwork::~RanNetwork() = default;
 
 void
 RanNetwork::DoDispose()
 {
     m_tick.Cancel();
+    m_servingChanged.Nullify();
+    m_mobility->Dispose();
     for (auto& ue : m_ues)
     {
         ue->Dispose();
@@ -61,6 +70,7 @@ void
 RanNetwork::AddCell(Ptr<RanCell> cell)
 {
     cell->id = static_cast<uint32_t>(m_cells.size());
+    cell->SetActivation(MakeCallback(&RanNetwork::Wake, this));
     m_cells.push_back(cell);
 }
 
@@ -92,6 +102,7 @@ RanNetwork::LocateUe(RanUe& ue)
                                                           ue.mobility,
                                                           ue.array,
                                                           known[cell->site]);
+        ue.gainDb[cell->id] = static_cast<float>(RanToDb(cell->geometries[ue.id].gain));
     }
 }
 
@@ -120,6 +131,7 @@ RanNetwork::Start()
     bool moving = false;
     for (const auto& ue : m_ues)
     {
+        ue->gainDb.resize(m_cells.size());
         LocateUe(*ue);
         RanCell* best = nullptr;
         double bestPower = -1;
@@ -132,66 +144,148 @@ RanNetwork::Start()
                 best = PeekPointer(cell);
             }
         }
-        for (uint32_t carrier = 0; carrier < m_channels.size(); ++carrier)
-        {
-            // Cells of one sector follow each other, carrier by carrier.
-            Attach(*ue, *m_cells[best->id + carrier]);
-        }
-        for (const RanDirection direction : {RAN_DL, RAN_UL})
-        {
-            if (const auto& bearer = ue->bearers[direction]; bearer && !bearer->IsFullBuffer())
-            {
-                bearer->SetActivation(
-                    MakeCallback(&RanNetwork::Arrival, this, PeekPointer(ue), direction));
-            }
-        }
-        moving = moving || ue->mobility->GetVelocity().GetLength() > 0;
+        CreateFlows(*ue);
+        Attach(*ue, *best);
+        moving = moving || ue->mobile;
     }
     RefreshLinks();
+    for (const auto& ue : m_ues)
+    {
+        Serve(*ue);
+    }
     if (moving)
     {
         Simulator::Schedule(m_movementPeriod, &RanNetwork::FollowMovement, this);
     }
+    m_mobility->Start(this);
 }
 
 void
-RanNetwork::Attach(RanUe& ue, RanCell& cell)
+RanNetwork::CreateFlows(RanUe& ue)
 {
-    auto link = std::make_unique<RanLink>();
-    link->ue = &ue;
-    link->cell = &cell;
-    for (const RanDirection direction : {RAN_DL, RAN_UL})
+    for (size_t carrier = 0; carrier < m_channels.size(); ++carrier)
     {
-        if (!ue.bearers[direction])
+        ue.links.push_back(std::make_unique<RanLink>());
+        RanLink* link = ue.links.back().get();
+        link->ue = &ue;
+        for (const auto& qos : ue.qosFlows)
         {
-            continue;
+            for (const RanDirection direction : {RAN_DL, RAN_UL})
+            {
+                if (!qos->bearers[direction])
+                {
+                    continue;
+                }
+                auto flow = std::make_unique<RanFlow>();
+                flow->link = link;
+                flow->qos = qos.get();
+                flow->bearer = qos->bearers[direction];
+                flow->direction = direction;
+                ue.flows.push_back(std::move(flow));
+            }
         }
-        auto flow = std::make_unique<RanFlow>();
-        flow->link = link.get();
-        flow->bearer = ue.bearers[direction];
-        flow->direction = direction;
-        flow->slice = ue.slice;
-        flow->delayBudgetMs = ue.delayBudgetMs;
-        flow->guaranteedBps = direction == RAN_DL ? ue.guaranteedBps : 0;
-        cell.AddFlow(flow.get());
-        RanFlow* raw = flow.get();
-        if (flow->bearer->IsFullBuffer())
+    }
+    for (const auto& qos : ue.qosFlows)
+    {
+        for (const RanDirection direction : {RAN_DL, RAN_UL})
         {
-            cell.Activate(raw);
+            if (const auto& bearer = qos->bearers[direction])
+            {
+                bearer->SetActivation(MakeCallback(
+                    &RanNetwork::Arrival, this, &ue, PeekPointer(bearer), direction));
+            }
+        }
+    }
+}
+
+void
+RanNetwork::Attach(RanUe& ue, RanCell& primary)
+{
+    for (size_t carrier = 0; carrier < ue.links.size(); ++carrier)
+    {
+        RanLink& link = *ue.links[carrier];
+        // Cells of one sector follow each other, carrier by carrier.
+        link.cell = PeekPointer(m_cells[primary.id + carrier]);
+        link.filteredSinr = -1;
+        link.cqi = 0;
+        link.nextCqi = 0;
+        link.measuredNs = -1;
+        link.offsetDb = {};
+        link.cell->RefreshLink(link);
+    }
+    for (const auto& flow : ue.flows)
+    {
+        flow->link->cell->AddFlow(flow.get());
+    }
+}
+
+void
+RanNetwork::Serve(RanUe& ue)
+{
+    for (const auto& flow : ue.flows)
+    {
+        if (flow->bearer->BacklogBytes() > 0)
+        {
+            flow->link->cell->Activate(flow.get());
             Wake();
         }
-        ue.flows.push_back(std::move(flow));
     }
-    ue.links.push_back(std::move(link));
+    if (!m_servingChanged.IsNull())
+    {
+        m_servingChanged(ue);
+    }
 }
 
 void
-RanNetwork::Arrival(RanUe* ue, RanDirection direction)
+RanNetwork::Detach(RanUe& ue)
 {
-    const auto activate = [this, ue, direction] {
+    for (const auto& flow : ue.flows)
+    {
+        const uint32_t cell = flow->link->cell->id;
+        flow->link->cell->RemoveFlow(flow.get());
+        ++flow->epoch;
+        m_departed.push_back({ue.id, flow->qos->slice, cell, flow->direction, flow->counters});
+        flow->counters = RanFlowCounters();
+    }
+    for (const auto& qos : ue.qosFlows)
+    {
+        for (const auto& bearer : qos->bearers)
+        {
+            if (bearer)
+            {
+                bearer->Reestablish();
+            }
+        }
+    }
+}
+
+std::vector<RanDeparted>
+RanNetwork::TakeDeparted()
+{
+    return std::exchange(m_departed, {});
+}
+
+void
+RanNetwork::SetServingChanged(Callback<void, RanUe&> callback)
+{
+    m_servingChanged = callback;
+}
+
+void
+RanNetwork::Arrival(RanUe* ue, RanBearer* bearer, RanDirection direction)
+{
+    if (!ue->IsServed())
+    {
+        return; // whatever serves it next looks at its queues
+    }
+    const auto activate = [this, ue, bearer] {
+        if (!ue->IsServed())
+        {
+            return;
+        }
         for (const auto& flow : ue->flows)
         {
-            if (flow->direction == direction)
+            if (PeekPointer(flow->bearer) == bearer)
             {
                 flow->link->cell->Activate(flow.get());
             }

@@ -7,6 +7,7 @@
 
 #include "ran-cell.h"
 #include "ran-channel.h"
+#include "ran-mobility.h"
 #include "ran-ue.h"
 
 #include "ns3/event-id.h"
@@ -64,6 +65,43 @@ class RanNetwork : public Object
     void RefreshLinks();
 
     /**
+     * Take a user from its cells; what it has not received wholly will be sent again.
+     * \param ue the user
+     */
+    void Detach(RanUe& ue);
+
+    /**
+     * Put a user under a cell of the first carrier and its sector's cells on the others.
+     * \param ue a user that is under no cell
+     * \param primary the cell
+     */
+    void Attach(RanUe& ue, RanCell& primary);
+
+    /**
+     * Begin to serve an attached user.
+     * \param ue the user
+     */
+    void Serve(RanUe& ue);
+
+    /**
+     * \return what users did since the last call at cells that they have left
+     */
+    std::vector<RanDeparted> TakeDeparted();
+
+    /**
+     * \param callback called when a user is served by another cell than before
+     */
+    void SetServingChanged(Callback<void, RanUe&> callback);
+
+    /**
+     * \return measurements and handover
+     */
+    Ptr<RanMobility> GetMobility() const
+    {
+        return m_mobility;
+    }
+
+    /**
      * Run the slot clock, if it is not running.
      */
     void Wake();
@@ -103,22 +141,22 @@ class RanNetwork : public Object
      */
     void LocateUe(RanUe& ue);
 
+    /**
+     * Make the links and flows of a user.
+     * \param ue the user
+     */
+    void CreateFlows(RanUe& ue);
+
     /// Follow the users that move
     void FollowMovement();
 
     /**
-     * Serve a user by a cell.
-     * \param ue the user
-     * \param cell the cell
-     */
-    void Attach(RanUe& ue, RanCell& cell);
-
-    /**
      * A user's empty queue got something to send.
      * \param ue the user
+     * \param bearer its bearer
      * \param direction which way
      */
-    void Arrival(RanUe* ue, RanDirection direction);
+    void Arrival(RanUe* ue, RanBearer* bearer, RanDirection direction);
 
     /// \return duration of the shortest slot of any cell, ns
     int64_t ShortestSlotNs() const;
@@ -127,6 +165,9 @@ class RanNetwork : public Object
     std::vector<Ptr<RanChannel>> m_channels;    ///< by carrier
     std::vector<Ptr<RanCell>> m_cells;          ///< by index
     std::vector<Ptr<RanUe>> m_ues;              ///< by index
+    Ptr<RanMobility> m_mobility;                ///< measurements and handover
+    std::vector<RanDeparted> m_departed;        ///< in this interval
+    Callback<void, RanUe&> m_servingChanged;    ///< told when a user changes cells
     EventId m_tick;                             ///< next step of the slot clock
 };
 

@@ -20,15 +20,19 @@ RanUe::GetTypeId()
 void
 RanUe::DoDispose()
 {
-    for (auto& bearer : bearers)
+    for (auto& qos : qosFlows)
     {
-        if (bearer)
+        for (auto& bearer : qos->bearers)
         {
-            bearer->Dispose();
+            if (bearer)
+            {
+                bearer->Dispose();
+            }
         }
     }
     flows.clear();
     links.clear();
+    qosFlows.clear();
     mobility = nullptr;
     Object::DoDispose();
 }

@@ -65,6 +65,37 @@ struct RanLink
 };
 
 /**
+ * What happened to the packets of a flow between a user and its far end, in one direction.
+ */
+struct RanPathCounters
+{
+    uint64_t sentBits{0};             ///< sent by the application
+    uint64_t deliveredBits{0};        ///< arrived at the other end
+    uint64_t droppedRadioBits{0};     ///< dropped by the bearer
+    uint64_t droppedTransportBits{0}; ///< dropped or lost between site and far end
+    std::vector<float> delaysMs;      ///< delay of each packet that arrived
+    double jitterSumMs{0};            ///< sum of absolute delay changes between packets
+    uint64_t jitterCount{0};          ///< number of delay changes
+};
+
+/**
+ * A QoS flow of a user (TS 23.501 5.7): what it is promised, its bearers, and how it fares. Each has
+ * a bearer of its own for every direction in which it sends.
+ */
+struct RanQosFlow
+{
+    uint32_t index{0};           ///< place among its user's flows
+    uint32_t slice{0};           ///< index of its slice
+    double delayBudgetMs{300};   ///< of its 5QI
+    double guaranteedBps{0};     ///< guaranteed downlink rate
+    uint32_t tunnelClass{0};     ///< which way it takes through the transport network
+    std::array<Ptr<RanBearer>, 2> bearers;   ///< by direction
+    std::array<RanPathCounters, 2> paths;    ///< by direction, of this interval
+    std::array<int64_t, 2> inFlightBits{};   ///< by direction: sent, and not yet arrived or dropped
+    std::array<double, 2> lastDelayMs{-1, -1}; ///< by direction: of the packet before, for jitter
+};
+
+/**
  * Counters of a flow in a reporting interval.
  */
 struct RanFlowCounters
@@ -86,16 +117,36 @@ struct RanFlowCounters
 struct RanFlow
 {
     RanLink* link{nullptr};     ///< radio link
+    RanQosFlow* qos{nullptr};   ///< whose bearer it is
     Ptr<RanBearer> bearer;      ///< what it carries
     RanDirection direction{RAN_DL}; ///< which way
-    uint32_t slice{0};          ///< index of its slice
     uint32_t order{0};          ///< place among the cell's flows
-    double delayBudgetMs{300};  ///< of its 5QI
-    double guaranteedBps{0};    ///< guaranteed rate
+    uint32_t epoch{0};          ///< how often it has changed cells
     bool active{false};         ///< in the cell's list of flows with something to send
     double averageBytes{0};     ///< average served per slot, for proportional fair
     uint64_t averageSlot{0};    ///< slot up to which the average is right
     RanFlowCounters counters;   ///< of this interval
+};
+
+/**
+ * What the flow of a user did at a cell that it has left.
+ */
+struct RanDeparted
+{
+    uint32_t ue;              ///< index of the user
+    uint32_t slice;           ///< index of the flow's slice
+    uint32_t cell;            ///< index of the cell
+    RanDirection direction;   ///< which way
+    RanFlowCounters counters; ///< of this interval
+};
+
+/// Whether a user is served
+enum class RanUeState : uint8_t
+{
+    CONNECTED, ///< by its cell
+    PREPARING, ///< by its cell, while another one gets ready
+    HANDOVER,  ///< by no cell, on the way to another one
+    LOST       ///< by no cell, after a radio link failure
 };
 
 /**
@@ -108,13 +159,21 @@ class RanUe : public Object
   public:
     static TypeId GetTypeId();
 
+    /**
+     * \return whether a cell serves it
+     */
+    bool IsServed() const
+    {
+        return state == RanUeState::CONNECTED || state == RanUeState::PREPARING;
+    }
+
     uint32_t id{0};                         ///< index in the network
-    uint32_t slice{0};                      ///< index of its slice
-    double delayBudgetMs{300};              ///< of its 5QI
-    double guaranteedBps{0};                ///< guaranteed downlink rate
+    RanUeState state{RanUeState::CONNECTED}; ///< whether it is served
+    bool mobile{false};                     ///< whether it can move
     Ptr<MobilityModel> mobility;            ///< position
     Ptr<UniformPlanarArray> array;          ///< antenna
-    std::array<Ptr<RanBearer>, 2> bearers;  ///< by direction
+    std::vector<float> gainDb;              ///< path gain from each cell, by its index
+    std::vector<std::unique_ptr<RanQosFlow>> qosFlows; ///< what it sends and receives
     std::vector<std::unique_ptr<RanLink>> links; ///< one per carrier; the first is primary
     std::vector<std::unique_ptr<RanFlow>> flows; ///< of all links, both directions
 

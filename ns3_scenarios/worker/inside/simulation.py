@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import _ran
 import numpy as np
 
-from ns3_scenarios.controls import CellControl, ControlState
-from ns3_scenarios.geometry import sector_bearings_deg, site_positions_m
-from ns3_scenarios.scenario import Antenna, ScenarioConfig, UserGroup, resource_blocks
-from ns3_scenarios.worker.inside import placement, traffic
+from ns3_scenarios.controls import CellControl, ControlState, UeControl
+from ns3_scenarios.scenario import ScenarioConfig, resource_blocks
+from ns3_scenarios.worker.inside import traffic
+from ns3_scenarios.worker.inside.building import add_cells, add_users
+from ns3_scenarios.worker.inside.rates import Rates
 from ns3_scenarios.worker.inside.tables import IntervalTables
 
 if TYPE_CHECKING:
@@ -35,26 +35,28 @@ class Simulation:
 
     def __init__(self, scenario: ScenarioConfig, seed: int) -> None:
         self._scenario = scenario
+        self._groups = scenario.ue_groups
         _ran.set_seed(NS3_SEED, seed)
-        self._rng = np.random.default_rng(seed)
         self._network = _ran.Network()
         self._interval = 0
         self._controls = ControlState.initial(scenario)
-        for carrier in scenario.carriers:
-            self._network.add_carrier(_carrier_attributes(scenario, carrier.frequency_ghz))
-        self._cells = self._add_cells()
-        self._ue_slices: list[int] = []
-        for group in scenario.users:
-            self._add_users(group)
+        self._cells = add_cells(self._network, scenario)
+        add_users(self._network, scenario, np.random.default_rng(seed))
         for cell, name in zip(self._cells, scenario.cell_ids, strict=True):
-            self._set_controls(cell, name, None, self._controls.cells[name])
+            self._set_cell(cell, name, None, self._controls.cells[name])
         self._network.start()
-        self._tables = IntervalTables(scenario, self._ue_slices)
+        self._rates = Rates(scenario, self._network)
+        self._tables = IntervalTables(scenario)
 
     @property
     def events(self) -> int:
         """ns-3 events executed so far."""
         return int(_ran.event_count())
+
+    @property
+    def controls(self) -> ControlState:
+        """The controls in force; orders that have been given are no longer in it."""
+        return self._controls
 
     def apply(self, controls: ControlState) -> None:
         """Put controls into force at the next slot."""
@@ -63,9 +65,19 @@ class Simulation:
             old, new = self._controls.cells[name], controls.cells[name]
             if old == new:
                 continue
-            self._set_controls(cell, name, old, new)
+            self._set_cell(cell, name, old, new)
             geometry = geometry or old.tilt_deg != new.tilt_deg
             links = True
+        ordered = [
+            self._set_user(index, self._controls.ues[name], controls.ues[name])
+            for index, name in enumerate(self._scenario.ue_ids)
+        ]
+        self._rates.set_controls(controls)
+        if any(ordered):
+            given = {
+                name: ue.model_copy(update={"target_cell": ""}) for name, ue in controls.ues.items()
+            }
+            controls = controls.model_copy(update={"ues": given})
         self._controls = controls
         if geometry:
             self._network.refresh_geometry()
@@ -86,36 +98,14 @@ class Simulation:
         """Let go of ns-3's objects."""
         self._network = None
 
-    def _add_cells(self) -> list[Any]:
-        scenario = self._scenario
-        for position in site_positions_m(scenario.layout):
-            self._network.add_site(*position)
-        cells = []
-        for cell in range(scenario.n_cells):
-            carrier_index = cell % len(scenario.carriers)
-            sector = cell // len(scenario.carriers) % scenario.layout.n_sectors
-            site = cell // len(scenario.carriers) // scenario.layout.n_sectors
-            antenna = _array(scenario.gnb_antenna)
-            antenna.bearing_deg = sector_bearings_deg(scenario.layout)[sector]
-            cells.append(
-                self._network.add_cell(
-                    site,
-                    carrier_index,
-                    antenna,
-                    _cell_attributes(scenario, carrier_index),
-                    {"RepetitionGain": _text(scenario.radio.repetition_gain)},
-                )
-            )
-        return cells
+    def _set_cell(self, cell: Any, name: str, old: CellControl | None, new: CellControl) -> None:
+        """Set what is new of a cell; all of it if there is no old."""
 
-    def _set_controls(
-        self, cell: Any, name: str, old: CellControl | None, new: CellControl
-    ) -> None:
-        carrier = self._scenario.cell_carrier(name)
-        if old is None or (old.bandwidth_mhz, old.numerology) != (
-            new.bandwidth_mhz,
-            new.numerology,
-        ):
+        def changed(*fields: str) -> bool:
+            return old is None or any(getattr(old, f) != getattr(new, f) for f in fields)
+
+        if changed("bandwidth_mhz", "numerology"):
+            carrier = self._scenario.cell_carrier(name)
             as_configured = (new.bandwidth_mhz, new.numerology) == (
                 carrier.bandwidth_mhz,
                 carrier.numerology,
@@ -126,7 +116,7 @@ class Simulation:
                 else resource_blocks(carrier.frequency_ghz, new.bandwidth_mhz, new.numerology)
             )
             cell.set_grid(new.numerology, n_rb, carrier.rbg_size_rb or 0)
-        if old is None or old.slices != new.slices:
+        if changed("slices"):
             cell.set_shares(
                 [
                     _ran.SliceShare(share.dedicated_pct, share.min_pct, share.max_pct)
@@ -135,94 +125,40 @@ class Simulation:
             )
         cell.set_tx_power(new.tx_power_dbm)
         cell.set_tilt(new.tilt_deg)
-        if old is None or old.scheduler != new.scheduler:
+        if changed("scheduler"):
             cell.set_scheduler(getattr(_ran.Policy, new.scheduler))
-        if old is None or old.target_bler != new.target_bler:
+        if changed("target_bler"):
             cell.set_target_bler(new.target_bler)
+        if changed("sleep_mode", "wake_prb_pct"):
+            cell.set_sleep(getattr(_ran.SleepMode, new.sleep_mode), new.wake_prb_pct)
+        if changed("handover") and new.handover:
+            offsets = np.zeros(self._scenario.n_cells)
+            for neighbour, offset_db in new.handover.cio_db.items():
+                offsets[self._scenario.cell_ids.index(neighbour)] = offset_db
+            cell.set_a3(
+                new.handover.a3_offset_db,
+                new.handover.hysteresis_db,
+                new.handover.ttt_ms,
+                offsets.tolist(),
+            )
 
-    def _add_users(self, group: UserGroup) -> None:
-        scenario = self._scenario
-        slice_index = [s.name for s in scenario.slices].index(group.slice)
-        slice_ = scenario.slices[slice_index]
-        full = {t.direction for t in group.traffic if t.kind == "full_buffer"}
-        positions = placement.user_positions(scenario, group, self._rng)
-        bound_m = max(placement.network_radius_m(scenario), float(np.abs(positions).max()))
-        for x_m, y_m, z_m in positions:
-            spec = _ran.UeSpec()
-            spec.x_m, spec.y_m, spec.z_m = x_m, y_m, z_m
-            spec.slice = slice_index
-            spec.delay_budget_ms = slice_.delay_budget_ms
-            spec.guaranteed_bps = slice_.guaranteed_mbps * 1e6
-            if group.mobility.kind == "random_walk":
-                spec.walk_speed_mps = group.mobility.speed_mps
-                spec.walk_bound_m = bound_m
-            spec.downlink_full = "downlink" in full
-            spec.uplink_full = "uplink" in full
-            spec.internet = any(t.kind != "full_buffer" for t in group.traffic)
-            spec.downlink_queue_bytes = round(scenario.radio.dl_queue_kb * 1000)
-            spec.uplink_queue_bytes = round(scenario.radio.ul_queue_kb * 1000)
-            spec.codel = scenario.radio.queue_discipline == "codel"
-            ue = self._network.add_ue(spec, _array(scenario.ue_antenna))
-            self._ue_slices.append(slice_index)
-            for item in group.traffic:
-                if item.kind == "full_buffer":
-                    continue
-                application = traffic.application(item, self._rng)
-                self._network.add_application(
-                    ue,
-                    item.direction == "downlink",
-                    application.type,
-                    application.attributes,
-                    application.tcp,
-                    application.start_s,
+    def _set_user(self, index: int, old: UeControl, new: UeControl) -> bool:
+        """Set what is new of a user; says whether an order was given that holds only once."""
+        if old == new:
+            return False
+        group = self._groups[index]
+        slices = [s.name for s in self._scenario.slices]
+        for flow, name in enumerate(new.flows):
+            if old.flows[name].slice != new.flows[name].slice:
+                qos = self._scenario.flow_qos(group, flow, new.flows[name].slice)
+                self._network.set_slice(
+                    index,
+                    flow,
+                    slices.index(new.flows[name].slice),
+                    qos.delay_budget_ms,
+                    qos.guaranteed_mbps * 1e6,
                 )
-
-
-def _array(antenna: Antenna) -> Any:
-    spec = _ran.ArraySpec()
-    spec.element = antenna.element
-    spec.rows = antenna.rows
-    spec.columns = antenna.columns
-    spec.tilt_deg = antenna.tilt_deg
-    return spec
-
-
-def _text(value: bool | float | str) -> str:
-    """A value as ns-3 reads attributes."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _carrier_attributes(scenario: ScenarioConfig, frequency_ghz: float) -> dict[str, str]:
-    propagation = scenario.propagation
-    return {
-        "Environment": propagation.environment,
-        "LineOfSight": propagation.line_of_sight,
-        "Shadowing": _text(propagation.shadowing),
-        "Fading": _text(propagation.fading),
-        "FadingPeriod": f"{propagation.fading_update_ms}ms",
-        "Frequency": _text(frequency_ghz * 1e9),
-    }
-
-
-def _cell_attributes(scenario: ScenarioConfig, carrier_index: int) -> dict[str, str]:
-    radio = scenario.radio
-    carrier = scenario.carriers[carrier_index]
-    return {
-        "OuterLoop": _text(radio.outer_loop),
-        "McsTable": radio.mcs_table,
-        "HarqMaxRetx": _text(radio.harq_max_retx),
-        "Tdma": _text(radio.multiplexing == "tdma"),
-        "Fdd": _text(carrier.duplex == "FDD"),
-        "TddPattern": carrier.tdd_pattern,
-        "PreparationSlots": _text(radio.preparation_slots),
-        "HarqRttSlots": _text(radio.harq_rtt_slots),
-        "UlGrantSlots": _text(radio.ul_grant_slots),
-        "DecodeTime": f"{math.floor(radio.decode_ms * 1e6)}ns",
-        "CqiPeriod": f"{radio.cqi_period_ms}ms",
-        "NoiseFigure": _text(radio.noise_figure_gnb_db),
-        "UeNoiseFigure": _text(radio.noise_figure_ue_db),
-        "UeMaxPower": _text(radio.ue_max_power_dbm),
-        "UlP0": _text(radio.ul_p0_dbm),
-        "UlAlpha": _text(radio.ul_alpha),
-        "RestartRoundRobin": _text(radio.restart_round_robin),
-    }
+        if new.target_cell:
+            target = self._scenario.cell_ids.index(new.target_cell)
+            self._network.order_handover(index, target)
+        return bool(new.target_cell)

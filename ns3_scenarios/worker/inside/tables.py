@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import _ran
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from ns3_scenarios.controls import ControlState
 from ns3_scenarios.kpi import TABLES, arrow_schema
-from ns3_scenarios.scenario import ScenarioConfig
+from ns3_scenarios.scenario import Qos, ScenarioConfig
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -23,44 +24,68 @@ PERCENTILE = 0.95
 
 
 @dataclass(frozen=True)
-class _Groups:
-    """A division of users, and which group each user is in."""
+class _Packets:
+    """Delays of many packets, and the row of a table that each belongs to."""
 
-    of_ue: Ints
-    count: int
+    row: Ints
+    delay_ms: Floats
 
-    def sum(self, values: Floats) -> Floats:
-        """Sum of a value of each user, by group; values have users on the first axis."""
-        out = np.zeros((self.count, *values.shape[1:]))
-        np.add.at(out, self.of_ue, values)
-        return out
+    @classmethod
+    def of(cls, raw: tuple[NDArray[np.float32], Ints]) -> _Packets:
+        """From what `collect` says: delays one after the other, and how many each row has."""
+        delays, counts = raw
+        return cls(np.repeat(np.arange(len(counts)), counts), delays.astype(np.float64))
 
 
 @dataclass(frozen=True)
-class _Bearers:
-    """Counters of all bearers: arrays of shape (users, 2), the second axis being the direction."""
+class _Interval:
+    """Counters of one interval, as `_ran.Network.collect` says them, by column."""
 
-    offered: Floats
-    delivered: Floats
-    dropped: Floats
-    queued: Floats
-    jitter_ms: Floats
-    jitter_count: Floats
-    delay_ue: tuple[Ints, Ints]
-    """By direction: the user of each delivered packet."""
-    delay_ms: tuple[Floats, Floats]
-    """By direction: the delay of each delivered packet."""
+    cells: dict[str, Floats]
+    ues: dict[str, Floats]
+    neighbours: dict[str, Floats]
+    bearers: dict[str, Floats]
+    """A row for each direction of each flow of each user."""
+    paths: dict[str, Floats]
+    """The same rows, from end to end."""
+    flows: dict[str, Floats]
+    """A row for each bearer and carrier."""
+    radio_delays: _Packets
+    path_delays: _Packets
+    controls: ControlState
+
+    @classmethod
+    def of(cls, raw: dict[str, Any], controls: ControlState) -> _Interval:
+        """From the raw arrays."""
+        return cls(
+            cells=_columns(_ran.CELL_COLUMNS, raw["cells"]),
+            ues=_columns(_ran.UE_COLUMNS, raw["ues"]),
+            neighbours=_columns(_ran.NEIGHBOUR_COLUMNS, raw["neighbours"]),
+            bearers=_columns(_ran.BEARER_COLUMNS, raw["bearers"]),
+            paths=_columns(_ran.PATH_COLUMNS, raw["paths"]),
+            flows=_columns(_ran.FLOW_COLUMNS, raw["flows"]),
+            radio_delays=_Packets.of(raw["radio_delays"]),
+            path_delays=_Packets.of(raw["path_delays"]),
+            controls=controls,
+        )
+
+    @property
+    def capacity(self) -> Floats:
+        """Resource blocks times symbols, shape (cells, 2)."""
+        return np.column_stack([self.cells["dl_capacity"], self.cells["ul_capacity"]])
 
 
 class IntervalTables:
     """Builds the tables of a simulation's intervals."""
 
-    def __init__(self, scenario: ScenarioConfig, ue_slices: list[int]) -> None:
+    def __init__(self, scenario: ScenarioConfig) -> None:
         self._scenario = scenario
+        self._seconds = scenario.interval_ms * 1e-3
         self._cells = np.array(scenario.cell_ids)
         self._slices = np.array([s.name for s in scenario.slices])
-        self._ue_slice = np.array(ue_slices)
-        self._ues = np.array([f"u{i}" for i in range(len(ue_slices))])
+        self._ues = np.array(scenario.ue_ids)
+        self._groups = scenario.ue_groups
+        self._flow_names = {g.name: scenario.flow_names(g) for g in scenario.users}
         self._schemas = {name: arrow_schema(name) for name in TABLES}
 
     @staticmethod
@@ -69,7 +94,8 @@ class IntervalTables:
         for name in TABLES:
             schema = arrow_schema(name)
             for field in schema:
-                _array([""] if pa.types.is_dictionary(field.type) else [0], field.type)
+                text = pa.types.is_dictionary(field.type)
+                _array([""] if text else [0], field.type)
 
     def build(
         self, interval: int, raw: dict[str, Any], controls: ControlState
@@ -81,25 +107,30 @@ class IntervalTables:
             raw: what `_ran.Network.collect` says.
             controls: in force during the interval.
         """
-        n_cells, n_slices, n_ues = len(self._cells), len(self._slices), len(self._ues)
-        bearers = _bearers(raw, n_ues)
-        flows = dict(zip(_ran.FLOW_COLUMNS, raw["flows"].T, strict=True))
-        ues = dict(zip(_ran.UE_COLUMNS, raw["ues"].T, strict=True))
-        cells = dict(zip(_ran.CELL_COLUMNS, raw["cells"].T, strict=True))
-        serving = ues["cell"].astype(np.int64)
-        flow_ue = flows["ue"].astype(np.int64)
-        flow_cell = flows["cell"].astype(np.int64)
-        flow_slice = self._ue_slice[flow_ue]
-        capacity = np.column_stack([cells["dl_capacity"], cells["ul_capacity"]])
+        now = _Interval.of(raw, controls)
+        flow = self._flow(now)
+        columns = {
+            "network": self._network(now, flow["delay_budget_ms"]),
+            "cell": self._cell(now),
+            "slice": self._slice(now),
+            "ue": self._ue(now),
+            "neighbour": self._neighbour(now),
+            "flow": flow,
+            "link": {},
+            "edge": {},
+            "application": {},
+            "alarm": {},
+        }
+        time_ms = (interval + 1) * self._scenario.interval_ms
+        return {name: self._batch(name, interval, time_ms, c) for name, c in columns.items()}
 
-        by_slice = _Groups(self._ue_slice, n_slices)
-        by_cell = _Groups(serving, n_cells)
-        by_cell_slice = _Groups(serving * n_slices + self._ue_slice, n_cells * n_slices)
-        by_ue = _Groups(np.arange(n_ues), n_ues)
-        seconds = self._scenario.interval_ms * 1e-3
-        settings = [controls.cells[name] for name in self._scenario.cell_ids]
-
-        network = self._network(by_slice, bearers, flows, flow_slice, capacity, seconds)
+    def _cell(self, now: _Interval) -> dict[str, Any]:
+        n_cells = len(self._cells)
+        serving = _index(now.ues["cell"])
+        flow_cell = _index(now.flows["cell"])
+        settings = [now.controls.cells[name] for name in self._cells]
+        handover = [c.handover for c in settings]
+        energy_j = now.cells["energy"] * self._scenario.radio.energy.unit_w
         cell = {
             "cell": self._cells,
             "users": np.bincount(serving, minlength=n_cells),
@@ -109,91 +140,205 @@ class IntervalTables:
             "numerology": [c.numerology for c in settings],
             "scheduler": [c.scheduler for c in settings],
             "target_bler_pct": [100 * c.target_bler for c in settings],
-            "ul_iot_db": cells["ul_iot_db"],
-            **_prb(flows, flow_cell, capacity),
-            **_radio(flows, flow_cell, n_cells),
-            **_traffic(by_cell, bearers, seconds),
+            "sleep_mode": [c.sleep_mode for c in settings],
+            "wake_prb_pct": [c.wake_prb_pct for c in settings],
+            "a3_offset_db": [h.a3_offset_db if h else np.nan for h in handover],
+            "hysteresis_db": [h.hysteresis_db if h else np.nan for h in handover],
+            "ttt_ms": [h.ttt_ms if h else np.nan for h in handover],
+            "state": np.array(_ran.CELL_STATES)[_index(now.cells["state"])],
+            "sleep_pct": 100 * now.cells["sleep_ns"] * 1e-9 / self._seconds,
+            "energy_j": energy_j,
+            "power_w": energy_j / self._seconds,
+            **{
+                name: now.cells[name]
+                for name in (
+                    "ul_iot_db",
+                    "wakes",
+                    "ho_attempts",
+                    "ho_successes",
+                    "ho_failures",
+                    "ho_ping_pongs",
+                    "rlf",
+                )
+            },
+            **_prb(now.flows, flow_cell, now.capacity),
+            **_radio(now.flows, flow_cell, n_cells),
+            **self._traffic(now, serving[_index(now.bearers["ue"])], n_cells),
         }
+        carried = np.zeros(n_cells)
         for d, prefix in enumerate(PREFIXES):
-            payload = np.where(flows["direction"] == d, flows["payload"], 0.0)
+            payload = np.where(now.flows["direction"] == d, now.flows["payload"], 0.0)
             bits = _sum_by(flow_cell, payload, n_cells)
-            cell[f"{prefix}_throughput_mbps"] = bits / seconds / 1e6
-        shares = [c.slices[name] for c in settings for name in self._slices]
-        slice_ = {
+            carried += bits
+            cell[f"{prefix}_throughput_mbps"] = bits / self._seconds / 1e6
+        cell["energy_per_bit_nj"] = 1e9 * _ratio(energy_j, carried)
+        return cell
+
+    def _slice(self, now: _Interval) -> dict[str, Any]:
+        n_cells, n_slices = len(self._cells), len(self._slices)
+        serving = _index(now.ues["cell"])
+        bearer_ue = _index(now.bearers["ue"])
+        bearer_group = serving[bearer_ue] * n_slices + _index(now.bearers["slice"])
+        flow_group = _index(now.flows["cell"]) * n_slices + _index(now.flows["slice"])
+        shares = [now.controls.cells[c].slices[s] for c in self._cells for s in self._slices]
+        return {
             "cell": np.repeat(self._cells, n_slices),
             "slice": np.tile(self._slices, n_cells),
-            "users": np.bincount(by_cell_slice.of_ue, minlength=by_cell_slice.count),
+            "users": _members(bearer_group, bearer_ue, n_cells * n_slices),
             "dedicated_pct": [s.dedicated_pct for s in shares],
             "min_pct": [s.min_pct for s in shares],
             "max_pct": [s.max_pct for s in shares],
-            **_prb(flows, flow_cell * n_slices + flow_slice, np.repeat(capacity, n_slices, 0)),
-            **_traffic(by_cell_slice, bearers, seconds),
-        }
-        ue_capacity = np.zeros((n_ues, 2))
-        flow_direction = flows["direction"].astype(np.int64)
-        np.add.at(ue_capacity, (flow_ue, flow_direction), capacity[flow_cell, flow_direction])
-        ue = {
-            "ue": self._ues,
-            "cell": self._cells[serving],
-            "slice": self._slices[self._ue_slice],
-            **{name: ues[name] for name in ("x_m", "y_m", "z_m", "rsrp_dbm", "cqi")},
-            **_prb(flows, flow_ue, ue_capacity),
-            **_radio(flows, flow_ue, n_ues),
-            **_traffic(by_ue, bearers, seconds),
-        }
-        time_ms = (interval + 1) * self._scenario.interval_ms
-        return {
-            name: self._batch(name, interval, time_ms, columns)
-            for name, columns in (
-                ("network", network),
-                ("cell", cell),
-                ("slice", slice_),
-                ("ue", ue),
-            )
+            **_prb(now.flows, flow_group, np.repeat(now.capacity, n_slices, 0)),
+            **self._traffic(now, bearer_group, n_cells * n_slices),
         }
 
-    def _network(
-        self,
-        by_slice: _Groups,
-        bearers: _Bearers,
-        flows: dict[str, Floats],
-        flow_slice: Ints,
-        capacity: Floats,
-        seconds: float,
-    ) -> dict[str, Any]:
-        sums = {
-            name: by_slice.sum(getattr(bearers, name)).sum(axis=1)
-            for name in ("offered", "delivered", "dropped", "jitter_ms", "jitter_count")
+    def _ue(self, now: _Interval) -> dict[str, Any]:
+        n_ues = len(self._ues)
+        flow_ue = _index(now.flows["ue"])
+        flow_cell = _index(now.flows["cell"])
+        direction = _index(now.flows["direction"])
+        capacity = np.zeros((n_ues, 2))
+        # Flows of one user share the capacity of its cells.
+        shared = np.unique(np.column_stack([flow_ue, flow_cell, direction]), axis=0)
+        np.add.at(capacity, (shared[:, 0], shared[:, 2]), now.capacity[shared[:, 1], shared[:, 2]])
+        first_slice = np.zeros(n_ues, np.int64)
+        bearer_ue = _index(now.bearers["ue"])
+        first_slice[bearer_ue[::-1]] = _index(now.bearers["slice"])[::-1]
+        return {
+            "ue": self._ues,
+            "cell": self._cells[_index(now.ues["cell"])],
+            "slice": self._slices[first_slice],
+            "state": np.array(_ran.UE_STATES)[_index(now.ues["state"])],
+            "battery_pct": np.full(n_ues, np.nan),
+            **{
+                name: now.ues[name]
+                for name in ("x_m", "y_m", "z_m", "speed_mps", "rsrp_dbm", "cqi", "handovers")
+            },
+            **_prb(now.flows, flow_ue, capacity),
+            **_radio(now.flows, flow_ue, n_ues),
+            **self._traffic(now, bearer_ue, n_ues),
         }
-        delay_ue = np.concatenate(bearers.delay_ue)
-        delay_ms = np.concatenate(bearers.delay_ms)
-        delivered_dl = bearers.delivered[:, 0]
-        totals = by_slice.sum(np.column_stack([delivered_dl, delivered_dl**2]))
-        members = np.bincount(by_slice.of_ue, minlength=by_slice.count)
-        used = _prb(flows, flow_slice, np.tile(capacity.sum(axis=0), (by_slice.count, 1)))
+
+    def _neighbour(self, now: _Interval) -> dict[str, Any]:
+        return {
+            "ue": self._ues[_index(now.neighbours["ue"])],
+            "rank": now.neighbours["rank"],
+            "cell": self._cells[_index(now.neighbours["cell"])],
+            "rsrp_dbm": now.neighbours["rsrp_dbm"],
+        }
+
+    def _flow(self, now: _Interval) -> dict[str, Any]:
+        rows = len(now.bearers["ue"])
+        ue = _index(now.bearers["ue"])
+        flow = _index(now.bearers["flow"])
+        slices = self._slices[_index(now.bearers["slice"])]
+        groups = [self._groups[u] for u in ue]
+        qos = [self._qos(g.name, f, str(s)) for g, f, s in zip(groups, flow, slices, strict=True)]
+        paths, packets = now.paths, now.path_delays
+        dropped = paths["dropped_radio"] + paths["dropped_transport"]
+        budget_ms = np.array([q.delay_budget_ms for q in qos])
+        names = [self._flow_names[g.name][f] for g, f in zip(groups, flow, strict=True)]
+        return {
+            "ue": self._ues[ue],
+            "flow": names,
+            "direction": np.array(PREFIXES)[_index(now.bearers["direction"])],
+            "slice": slices,
+            "five_qi": [q.five_qi for q in qos],
+            "delay_budget_ms": budget_ms,
+            "guaranteed_mbps": [q.guaranteed_mbps for q in qos],
+            "throughput_mbps": paths["delivered"] / self._seconds / 1e6,
+            "latency_ms": _mean_by(packets.row, packets.delay_ms, rows),
+            "latency_p95_ms": _percentile_by(packets.row, packets.delay_ms, rows),
+            "jitter_ms": _ratio(paths["jitter_ms"], paths["jitter_count"]),
+            "loss_pct": 100 * _ratio(dropped, dropped + paths["delivered"]),
+            "within_budget_pct": 100
+            * _share_by(packets.row, packets.delay_ms <= budget_ms[packets.row], rows),
+            "sent_bits": paths["sent"],
+            "delivered_bits": paths["delivered"],
+            "dropped_radio_bits": paths["dropped_radio"],
+            "dropped_transport_bits": paths["dropped_transport"],
+            "in_flight_bits": paths["in_flight"],
+        }
+
+    @lru_cache(maxsize=4096)  # noqa: B019 - one builder lives as long as its process
+    def _qos(self, group: str, flow: int, slice_name: str) -> Qos:
+        members = next(g for g in self._scenario.users if g.name == group)
+        return self._scenario.flow_qos(members, flow, slice_name)
+
+    def _network(self, now: _Interval, budget_ms: Floats) -> dict[str, Any]:
+        n_slices = len(self._slices)
+        of_row = _index(now.bearers["slice"])
+        ue = _index(now.bearers["ue"])
+        downlink = now.bearers["direction"] == 0
+        sums = {name: _sum_by(of_row, values, n_slices) for name, values in now.paths.items()}
+        dropped = sums["dropped_radio"] + sums["dropped_transport"]
+        by_member = np.zeros((n_slices, len(self._ues)))
+        delivered = np.where(downlink, now.paths["delivered"], 0.0)
+        np.add.at(by_member, (of_row, ue), delivered)
+        members = _members(of_row, ue, n_slices)
+        packets = now.path_delays
+        within = packets.delay_ms <= budget_ms[packets.row]
+        capacity = np.tile(now.capacity.sum(axis=0), (n_slices, 1))
         return {
             "slice": self._slices,
             "users": members,
-            "latency_ms": _mean_by(by_slice.of_ue[delay_ue], delay_ms, by_slice.count),
+            "latency_ms": _mean_by(of_row[packets.row], packets.delay_ms, n_slices),
             "jitter_ms": _ratio(sums["jitter_ms"], sums["jitter_count"]),
-            "packet_loss_pct": 100 * _ratio(sums["dropped"], sums["dropped"] + sums["delivered"]),
-            "throughput_mbps": sums["delivered"] / seconds / 1e6,
-            "offered_mbps": sums["offered"] / seconds / 1e6,
-            "prb_util_pct": used["dl_prb_util_pct"],
-            "jain_index": _ratio(totals[:, 0] ** 2, members * totals[:, 1]),
+            "packet_loss_pct": 100 * _ratio(dropped, dropped + sums["delivered"]),
+            "throughput_mbps": sums["delivered"] / self._seconds / 1e6,
+            "edge_load_pct": np.full(n_slices, np.nan),
+            "offered_mbps": sums["sent"] / self._seconds / 1e6,
+            "within_budget_pct": 100 * _share_by(of_row[packets.row], within, n_slices),
+            "degradation": [now.controls.slices[s].degradation for s in self._slices],
+            "prb_util_pct": _prb(now.flows, _index(now.flows["slice"]), capacity)[
+                "dl_prb_util_pct"
+            ],
+            "jain_index": _ratio(by_member.sum(1) ** 2, members * (by_member**2).sum(1)),
         }
+
+    def _traffic(self, now: _Interval, group: Ints, count: int) -> dict[str, Floats]:
+        """The columns of `kpi._traffic` for groups of bearers."""
+        out = {}
+        for d, prefix in enumerate(PREFIXES):
+            here = now.bearers["direction"] == d
+            sums = {
+                name: _sum_by(group[here], now.bearers[name][here], count)
+                for name in (
+                    "offered",
+                    "delivered",
+                    "dropped",
+                    "queued",
+                    "jitter_ms",
+                    "jitter_count",
+                )
+            }
+            mine = here[now.radio_delays.row]
+            of_packet = group[now.radio_delays.row[mine]]
+            delays = now.radio_delays.delay_ms[mine]
+            lost = sums["dropped"]
+            out[f"{prefix}_throughput_mbps"] = sums["delivered"] / self._seconds / 1e6
+            out[f"{prefix}_offered_mbps"] = sums["offered"] / self._seconds / 1e6
+            out[f"{prefix}_latency_ms"] = _mean_by(of_packet, delays, count)
+            out[f"{prefix}_latency_p95_ms"] = _percentile_by(of_packet, delays, count)
+            out[f"{prefix}_jitter_ms"] = _ratio(sums["jitter_ms"], sums["jitter_count"])
+            out[f"{prefix}_loss_pct"] = 100 * _ratio(lost, lost + sums["delivered"])
+            out[f"{prefix}_offered_bits"] = sums["offered"]
+            out[f"{prefix}_delivered_bits"] = sums["delivered"]
+            out[f"{prefix}_dropped_bits"] = lost
+            out[f"{prefix}_queued_bits"] = sums["queued"]
+        return out
 
     def _batch(
         self, table: str, interval: int, time_ms: float, columns: dict[str, Any]
     ) -> pa.RecordBatch:
         schema = self._schemas[table]
-        rows = len(columns[schema.names[2]])
+        rows = len(columns[schema.names[2]]) if columns else 0
         values = {
             "interval": np.full(rows, interval),
             "time_ms": np.full(rows, float(time_ms)),
             **columns,
         }
-        arrays = [_array(values[field.name], field.type) for field in schema]
+        arrays = [_array(values.get(field.name, ()), field.type) for field in schema]
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
@@ -207,22 +352,18 @@ def _array(column: Any, type_: pa.DataType) -> pa.Array:
     return pa.array(numbers, type_, from_pandas=True)
 
 
-def _bearers(raw: dict[str, Any], n_ues: int) -> _Bearers:
-    columns = dict(zip(_ran.BEARER_COLUMNS, raw["bearers"].T, strict=True))
-    ue = columns["ue"].astype(np.int64)
-    direction = columns["direction"].astype(np.int64)
-    wide = {}
-    for name in ("offered", "delivered", "dropped", "queued", "jitter_ms", "jitter_count"):
-        wide[name] = np.zeros((n_ues, 2))
-        wide[name][ue, direction] = columns[name]
-    packet_ue = np.repeat(ue, raw["delay_counts"])
-    packet_direction = np.repeat(direction, raw["delay_counts"])
-    delays = raw["delays_ms"].astype(np.float64)
-    return _Bearers(
-        **wide,
-        delay_ue=(packet_ue[packet_direction == 0], packet_ue[packet_direction == 1]),
-        delay_ms=(delays[packet_direction == 0], delays[packet_direction == 1]),
-    )
+def _columns(names: tuple[str, ...], rows: Floats) -> dict[str, Floats]:
+    return dict(zip(names, rows.T, strict=True))
+
+
+def _index(values: Floats) -> Ints:
+    return values.astype(np.int64)
+
+
+def _members(group: Ints, member: Ints, count: int) -> Ints:
+    """How many different members each group has."""
+    pairs = np.unique(np.column_stack([group, member]), axis=0)
+    return np.bincount(pairs[:, 0], minlength=count)
 
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:
@@ -239,6 +380,11 @@ def _sum_by(group: Ints, values: Floats, count: int) -> Floats:
 
 def _mean_by(group: Ints, values: Floats, count: int) -> Floats:
     return _ratio(_sum_by(group, values, count), _sum_by(group, np.ones(len(values)), count))
+
+
+def _share_by(group: Ints, holds: NDArray[np.bool_], count: int) -> Floats:
+    """How many of each group's members something holds for, over all of them."""
+    return _mean_by(group, holds.astype(np.float64), count)
 
 
 def _percentile_by(group: Ints, values: Floats, count: int) -> Floats:
@@ -277,29 +423,4 @@ def _radio(flows: dict[str, Floats], group: Ints, count: int) -> dict[str, Float
         out[f"{prefix}_tb_count"] = total["blocks"]
         if d == 0:
             out["dl_residual_bler_pct"] = 100 * _ratio(total["given_up"], total["finished"])
-    return out
-
-
-def _traffic(groups: _Groups, bearers: _Bearers, seconds: float) -> dict[str, Floats]:
-    out = {}
-    sums = {
-        name: groups.sum(getattr(bearers, name))
-        for name in ("offered", "delivered", "dropped", "queued", "jitter_ms", "jitter_count")
-    }
-    for d, prefix in enumerate(PREFIXES):
-        offered, delivered, dropped = (
-            sums[name][:, d] for name in ("offered", "delivered", "dropped")
-        )
-        group = groups.of_ue[bearers.delay_ue[d]]
-        delays = bearers.delay_ms[d]
-        out[f"{prefix}_throughput_mbps"] = delivered / seconds / 1e6
-        out[f"{prefix}_offered_mbps"] = offered / seconds / 1e6
-        out[f"{prefix}_latency_ms"] = _mean_by(group, delays, groups.count)
-        out[f"{prefix}_latency_p95_ms"] = _percentile_by(group, delays, groups.count)
-        out[f"{prefix}_jitter_ms"] = _ratio(sums["jitter_ms"][:, d], sums["jitter_count"][:, d])
-        out[f"{prefix}_loss_pct"] = 100 * _ratio(dropped, dropped + delivered)
-        out[f"{prefix}_offered_bits"] = offered
-        out[f"{prefix}_delivered_bits"] = delivered
-        out[f"{prefix}_dropped_bits"] = dropped
-        out[f"{prefix}_queued_bits"] = sums["queued"][:, d]
     return out

@@ -19,9 +19,6 @@ TCP_DEFAULTS = {
     "ns3::TcpSocketBase::MinRto": "200ms",
 }
 
-_UDP = "ns3::UdpSocketFactory"
-_UNBOUNDED = str(2**32 - 1)
-
 #: TR 38.838 Tables 5.1.1-1 and 5.1.1-2: truncated Gaussian frame size and jitter.
 XR_SIZE_STD = 0.105
 XR_SIZE_BOUND = 0.5
@@ -44,29 +41,19 @@ def application(item: sc.Traffic, rng: np.random.Generator) -> Application:
     start_s = item.start_ms * 1e-3
     match item:
         case sc.ConstantBitRate():
-            period_s = item.packet_bytes * 8 / (item.rate_mbps * 1e6)
-            attributes = {
-                "MaxPackets": _UNBOUNDED,
-                "Interval": f"{round(period_s * 1e9)}ns",
-                "PacketSize": str(item.packet_bytes),
-            }
-            return Application("ns3::UdpClient", attributes, start_s + rng.uniform() * period_s)
+            period_s = _period_s(item)
+            return _frames(_packets(item, period_s), start_s + rng.uniform() * period_s)
         case sc.Bursty():
             attributes = {
-                "Protocol": _UDP,
-                "DataRate": f"{round(item.rate_mbps * 1e6)}bps",
-                "PacketSize": str(item.packet_bytes),
+                **_packets(item, _period_s(item)),
                 "OnTime": _exponential(item.on_ms * 1e-3),
                 "OffTime": _exponential(item.off_ms * 1e-3),
             }
-            return Application(
-                "ns3::OnOffApplication", attributes, start_s + rng.uniform() * item.on_ms * 1e-3
-            )
+            return _frames(attributes, start_s + rng.uniform() * item.on_ms * 1e-3)
         case sc.TcpBulk():
-            attributes = {"Protocol": "ns3::TcpSocketFactory", "MaxBytes": "0", "SendSize": "1400"}
-            return Application(
-                "ns3::BulkSendApplication", attributes, start_s + rng.uniform() * 0.05, tcp=True
-            )
+            attributes = {"FullRate": str(item.full_mbps * 1e6)}
+            start_s += rng.uniform() * 0.05
+            return Application("ns3::RanStreamSource", attributes, start_s, tcp=True)
         case sc.Http():
             return Application("ns3::ThreeGppHttpClient", {}, start_s + rng.uniform() * 0.5, True)
         case sc.Xr():
@@ -77,6 +64,7 @@ def application(item: sc.Traffic, rng: np.random.Generator) -> Application:
                     frame_bytes, XR_SIZE_STD * frame_bytes, XR_SIZE_BOUND * frame_bytes
                 ),
                 "Jitter": _normal(XR_JITTER_BOUND_S, XR_JITTER_STD_S, XR_JITTER_BOUND_S),
+                "ScaleSize": "true",
             }
             return _frames(attributes, start_s + rng.uniform() / item.frame_rate_hz)
         case sc.MachineType():
@@ -95,6 +83,15 @@ def application(item: sc.Traffic, rng: np.random.Generator) -> Application:
             return _frames(attributes, start_s + rng.uniform() * period_s)
         case _:
             raise TypeError(f"{item.kind} has no application")
+
+
+def _period_s(item: sc.ConstantBitRate | sc.Bursty) -> float:
+    """Time between packets, to a whole nanosecond."""
+    return round(item.packet_bytes * 8e3 / item.rate_mbps) * 1e-9
+
+
+def _packets(item: sc.ConstantBitRate | sc.Bursty, period_s: float) -> dict[str, str]:
+    return {"Interval": _constant(period_s), "FrameBytes": _constant(item.packet_bytes)}
 
 
 def _frames(attributes: dict[str, str], start_s: float) -> Application:

@@ -24,7 +24,7 @@ ONE_USER = {
 
 @pytest.fixture(scope="session")
 def network() -> Network:
-    """Makes a scenario: one cell in line of sight without shadowing, unless told otherwise."""
+    """Makes a scenario: one cell in line of sight, no shadowing or handover, unless told so."""
 
     def make(**changes: Any) -> ScenarioConfig:
         carrier = {
@@ -35,6 +35,7 @@ def network() -> Network:
             **changes.pop("carrier", {}),
         }
         propagation = {"environment": "UMi", "line_of_sight": "always", "shadowing": False}
+        radio = {"handover": {"enabled": False}, **changes.pop("radio", {})}
         plain: dict[str, Any] = {
             "name": "test",
             "description": "A network for a test.",
@@ -42,6 +43,7 @@ def network() -> Network:
             "layout": {"kind": "free", "n_sectors": 1, "sites": [{"x_m": 0, "y_m": 0}]},
             "propagation": {**propagation, **changes.pop("propagation", {})},
             "carriers": [carrier],
+            "radio": radio,
             "slices": [{"name": "s0"}],
             "users": [ONE_USER],
         }

@@ -1,0 +1,120 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+
+#include "ran-stream-source.h"
+
+#include "ns3/double.h"
+#include "ns3/packet.h"
+#include "ns3/simulator.h"
+#include "ns3/socket.h"
+#include "ns3/tcp-socket-factory.h"
+
+namespace ns3
+{
+
+NS_OBJECT_ENSURE_REGISTERED(RanStreamSource);
+
+namespace
+{
+
+/// Bytes that are written at once
+constexpr uint32_t CHUNK_BYTES = 1400;
+
+} // namespace
+
+TypeId
+RanStreamSource::GetTypeId()
+{
+    static TypeId tid = TypeId("ns3::RanStreamSource")
+                            .SetParent<RanSource>()
+                            .SetGroupName("Ran")
+                            .AddConstructor<RanStreamSource>()
+                            .AddAttribute("FullRate",
+                                          "Rate of which a rate factor below 1 is a share, bit/s.",
+                                          DoubleValue(100e6),
+                                          MakeDoubleAccessor(&RanStreamSource::m_fullRate),
+                                          MakeDoubleChecker<double>(1));
+    return tid;
+}
+
+RanStreamSource::RanStreamSource() = default;
+RanStreamSource::~RanStreamSource() = default;
+
+void
+RanStreamSource::DoDispose()
+{
+    m_next.Cancel();
+    m_socket = nullptr;
+    RanSource::DoDispose();
+}
+
+void
+RanStreamSource::StartApplication()
+{
+    m_socket = Socket::CreateSocket(GetNode(), TcpSocketFactory::GetTypeId());
+    m_socket->Bind();
+    m_socket->SetConnectCallback(
+        Callback<void, Ptr<Socket>>([this](Ptr<Socket>) {
+            m_connected = true;
+            Write();
+        }),
+        MakeNullCallback<void, Ptr<Socket>>());
+    m_socket->SetSendCallback(MakeCallback(&RanStreamSource::HasRoom, this));
+    m_socket->Connect(m_peer);
+    m_socket->ShutdownRecv();
+}
+
+void
+RanStreamSource::StopApplication()
+{
+    m_next.Cancel();
+    m_connected = false;
+    if (m_socket)
+    {
+        m_socket->Close();
+    }
+}
+
+void
+RanStreamSource::SetRateFactor(double factor)
+{
+    m_factor = factor;
+    m_next.Cancel();
+    Write();
+}
+
+void
+RanStreamSource::HasRoom(Ptr<Socket> /* socket */, uint32_t /* available */)
+{
+    if (m_factor >= 1)
+    {
+        Write();
+    }
+}
+
+void
+RanStreamSource::Write()
+{
+    if (!m_connected || m_factor <= 0)
+    {
+        return;
+    }
+    if (m_factor < 1)
+    {
+        m_socket->Send(Create<Packet>(CHUNK_BYTES)); // refused while the buffer is full
+        m_next = Simulator::Schedule(Seconds(8 * CHUNK_BYTES / (m_fullRate * m_factor)),
+                                     &RanStreamSource::Write,
+                                     this);
+        return;
+    }
+    while (m_socket->GetTxAvailable() >= CHUNK_BYTES)
+    {
+        if (m_socket->Send(Create<Packet>(CHUNK_BYTES)) < 0)
+        {
+            return;
+        }
+    }
+}
+
+} // namespace ns3

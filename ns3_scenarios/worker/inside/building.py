@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Puts a scenario together in ns-3: carriers, sites, cells, users, their flows and traffic."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import _ran
+import numpy as np
+
+from ns3_scenarios.geometry import sector_bearings_deg, site_positions_m
+from ns3_scenarios.scenario import Antenna, ScenarioConfig, Traffic, UserGroup
+from ns3_scenarios.worker.inside import placement, traffic
+
+FLOW_PORT = 1000
+"""One end of every flow's packets has this port plus the flow's index."""
+HTTP_PORT = 2000
+"""The same for flows of web pages."""
+
+
+def add_cells(network: Any, scenario: ScenarioConfig) -> list[Any]:
+    """Add carriers, sites and cells.
+
+    Returns:
+        The cells in the order of `scenario.cell_ids`.
+    """
+    for carrier in scenario.carriers:
+        network.add_carrier(_carrier_attributes(scenario, carrier.frequency_ghz))
+    for position in site_positions_m(scenario.layout):
+        network.add_site(*position)
+    network.set_mobility(_mobility_attributes(scenario))
+    cells = []
+    for cell in range(scenario.n_cells):
+        carrier_index = cell % len(scenario.carriers)
+        sector = cell // len(scenario.carriers) % scenario.layout.n_sectors
+        site = cell // len(scenario.carriers) // scenario.layout.n_sectors
+        antenna = _array(scenario.gnb_antenna)
+        antenna.bearing_deg = sector_bearings_deg(scenario.layout)[sector]
+        cells.append(
+            network.add_cell(
+                site,
+                carrier_index,
+                antenna,
+                _cell_attributes(scenario, carrier_index),
+                {"RepetitionGain": _text(scenario.radio.repetition_gain)},
+            )
+        )
+    return cells
+
+
+def add_users(network: Any, scenario: ScenarioConfig, rng: np.random.Generator) -> None:
+    """Add the users of all groups, with their flows and traffic."""
+    for group in scenario.users:
+        positions = placement.user_positions(scenario, group, rng)
+        bound_m = max(placement.network_radius_m(scenario), float(np.abs(positions).max()))
+        packets = any(item.kind != "full_buffer" for item in group.traffic)
+        for x_m, y_m, z_m in positions:
+            spec = _ran.UeSpec()
+            spec.x_m, spec.y_m, spec.z_m = x_m, y_m, z_m
+            if group.mobility.kind == "random_walk":
+                spec.walk_speed_mps = group.mobility.speed_mps
+                spec.walk_bound_m = bound_m
+            spec.internet = packets
+            ue = network.add_ue(spec, _array(scenario.ue_antenna))
+            for index, item in enumerate(group.traffic):
+                _add_flow(network, scenario, group, ue, index, item)
+                if item.kind == "full_buffer":
+                    continue
+                source = traffic.application(item, rng)
+                network.add_application(
+                    ue,
+                    index,
+                    item.direction == "downlink",
+                    source.type,
+                    source.attributes,
+                    source.tcp,
+                    source.start_s,
+                )
+
+
+def _add_flow(
+    network: Any, scenario: ScenarioConfig, group: UserGroup, ue: int, index: int, item: Traffic
+) -> None:
+    qos = scenario.flow_qos(group, index, group.slice)
+    two_way = item.kind in ("tcp_bulk", "http")
+    spec = _ran.FlowSpec()
+    spec.slice = [s.name for s in scenario.slices].index(group.slice)
+    spec.delay_budget_ms = qos.delay_budget_ms
+    spec.guaranteed_bps = qos.guaranteed_mbps * 1e6
+    spec.downlink = two_way or item.direction == "downlink"
+    spec.uplink = two_way or item.direction == "uplink"
+    spec.full_buffer = item.kind == "full_buffer"
+    spec.downlink_queue_bytes = round(scenario.radio.dl_queue_kb * 1000)
+    spec.uplink_queue_bytes = round(scenario.radio.ul_queue_kb * 1000)
+    spec.codel = scenario.radio.queue_discipline == "codel"
+    spec.port = (HTTP_PORT if item.kind == "http" else FLOW_PORT) + index
+    network.add_flow(ue, spec)
+
+
+def _array(antenna: Antenna) -> Any:
+    spec = _ran.ArraySpec()
+    spec.element = antenna.element
+    spec.rows = antenna.rows
+    spec.columns = antenna.columns
+    spec.tilt_deg = antenna.tilt_deg
+    return spec
+
+
+def _text(value: bool | float | str) -> str:
+    """A value as ns-3 reads attributes."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _ms(value: float) -> str:
+    return f"{math.floor(value * 1e6)}ns"
+
+
+def _carrier_attributes(scenario: ScenarioConfig, frequency_ghz: float) -> dict[str, str]:
+    propagation = scenario.propagation
+    return {
+        "Environment": propagation.environment,
+        "LineOfSight": propagation.line_of_sight,
+        "Shadowing": _text(propagation.shadowing),
+        "Fading": _text(propagation.fading),
+        "FadingPeriod": f"{propagation.fading_update_ms}ms",
+        "Frequency": _text(frequency_ghz * 1e9),
+    }
+
+
+def _cell_attributes(scenario: ScenarioConfig, carrier_index: int) -> dict[str, str]:
+    radio = scenario.radio
+    carrier = scenario.carriers[carrier_index]
+    return {
+        "OuterLoop": _text(radio.outer_loop),
+        "McsTable": radio.mcs_table,
+        "HarqMaxRetx": _text(radio.harq_max_retx),
+        "Tdma": _text(radio.multiplexing == "tdma"),
+        "Fdd": _text(carrier.duplex == "FDD"),
+        "TddPattern": carrier.tdd_pattern,
+        "PreparationSlots": _text(radio.preparation_slots),
+        "HarqRttSlots": _text(radio.harq_rtt_slots),
+        "UlGrantSlots": _text(radio.ul_grant_slots),
+        "DecodeTime": _ms(radio.decode_ms),
+        "CqiPeriod": f"{radio.cqi_period_ms}ms",
+        "NoiseFigure": _text(radio.noise_figure_gnb_db),
+        "UeNoiseFigure": _text(radio.noise_figure_ue_db),
+        "UeMaxPower": _text(radio.ue_max_power_dbm),
+        "UlP0": _text(radio.ul_p0_dbm),
+        "UlAlpha": _text(radio.ul_alpha),
+        "RestartRoundRobin": _text(radio.restart_round_robin),
+        "PowerCategory": _text(radio.energy.category),
+        "ReferencePower": _text(carrier.tx_power_dbm),
+        "SleepAfter": _ms(radio.energy.sleep_after_ms),
+    }
+
+
+def _mobility_attributes(scenario: ScenarioConfig) -> dict[str, str]:
+    handover = scenario.radio.handover
+    return {
+        "Enabled": _text(handover.enabled),
+        "MeasurementPeriod": _ms(handover.measurement_period_ms),
+        "FilterCoefficient": _text(handover.filter_coefficient),
+        "MeasurementError": _text(handover.measurement_error_db),
+        "PreparationTime": _ms(handover.preparation_ms),
+        "InterruptionTime": _ms(handover.interruption_ms),
+        "PingPongTime": _ms(handover.ping_pong_ms),
+        "QOut": _text(handover.q_out_db),
+        "QIn": _text(handover.q_in_db),
+        "T310": _ms(handover.t310_ms),
+        "ReestablishmentTime": _ms(handover.reestablishment_ms),
+        "MinRsrp": _text(handover.min_rsrp_dbm),
+    }
