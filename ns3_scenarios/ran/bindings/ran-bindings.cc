@@ -226,7 +226,8 @@ struct FlightOrder
 /**
  * Fly a route on a battery.
  * \param battery attributes of a RanBattery \param alarm percent
- * \param start where it begins \param points of its route, or none \param speed m/s \param end of it
+ * \param start where it begins
+ * \param points of its route, or none \param speed m/s \param end of it
  * \param orders given in flight \param times when to look, s
  * \return for each time position, velocity, charge, power and endurance; and the alarms
  */
@@ -279,7 +280,8 @@ Fly(const RanAttributes& battery,
             const Vector p = route->GetPosition();
             const Vector v = route->GetVelocity();
             rows.insert(rows.end(), {p.x, p.y, p.z, v.x, v.y, v.z});
-            rows.insert(rows.end(), {power->GetCharge(), power->GetPower(), power->GetEnduranceS()});
+            rows.insert(rows.end(),
+                        {power->GetCharge(), power->GetPower(), power->GetEnduranceS()});
         });
     }
     Simulator::Stop(Seconds(times.back() + 1e-6));

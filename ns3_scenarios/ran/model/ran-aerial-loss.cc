@@ -193,7 +193,8 @@ RanAerialLoss::LossDb(Ptr<const MobilityModel> site, Ptr<const MobilityModel> us
     double loss = RanAerialPathLossDb(m_environment, los, distance, height, m_frequency);
     if (m_shadowing)
     {
-        loss += RanAerialShadowingDb(m_environment, los, height) * Follow(site, user).shadowing[los];
+        loss +=
+            RanAerialShadowingDb(m_environment, los, height) * Follow(site, user).shadowing[los];
     }
     return loss;
 }

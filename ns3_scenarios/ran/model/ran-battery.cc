@@ -4,6 +4,7 @@
 
 #include "ran-battery.h"
 
+#include "ns3/abort.h"
 #include "ns3/double.h"
 #include "ns3/simulator.h"
 
@@ -143,12 +144,15 @@ RanBattery::SetAlarm(double percent, Callback<void, double> raised)
 void
 RanBattery::SetEnergy(double energy)
 {
-    const double before = m_energy; // when power last changed, and above any level not yet reached
+    NS_ABORT_MSG_UNLESS(m_route, "a battery needs to know first what it powers");
+    // When power last changed, which is above any level not yet reached.
+    const double before = m_energy;
     const double alarm = m_alarmCharge / 100 * m_capacityWh * 3600;
     m_energy = energy;
     m_since = Simulator::Now();
     Draw();
-    if (before > energy && !m_raised.IsNull() && (energy == 0 || (before > alarm && energy <= alarm)))
+    const bool due = energy == 0 || (before > alarm && energy <= alarm);
+    if (before > energy && due && !m_raised.IsNull())
     {
         m_raised(GetCharge());
     }
@@ -189,7 +193,8 @@ RanBattery::Land()
     const Vector target = m_route->GetTarget();
     if (target.x != position.x || target.y != position.y || target.z > GROUND_HEIGHT)
     {
-        m_route->FlyTo({position.x, position.y, std::min(position.z, GROUND_HEIGHT)}, LANDING_SPEED);
+        m_route->FlyTo({position.x, position.y, std::min(position.z, GROUND_HEIGHT)},
+                       LANDING_SPEED);
     }
 }
 

@@ -38,6 +38,8 @@ double RanPropulsionPower(const Vector& velocity);
  *
  * A UAV whose battery is empty goes straight down at 2 m/s to 1.5 m, for which it needs no charge,
  * and stays there: whatever else it is told to do, it lands.
+ *
+ * Power() comes before everything else.
  */
 class RanBattery : public Object
 {

@@ -49,8 +49,9 @@ struct RanGeometry
  *
  * Attenuation between cells and users on one carrier, from ns-3's TR 38.901 models: path loss,
  * line-of-sight state and shadowing (ThreeGppPropagationLossModel), element patterns and arrays
- * (UniformPlanarArray), and, where asked for, clustered fast fading (ThreeGppChannelModel). Users in
- * the air have path loss, line of sight and shadowing of TR 36.777 instead (RanAerialLoss).
+ * (UniformPlanarArray), and, where asked for, clustered fast fading (ThreeGppChannelModel).
+ * Users in the air have path loss, line of sight and shadowing of TR 36.777 instead
+ * (RanAerialLoss).
  *
  * ns-3 draws the line-of-sight state of a site and a user once. Here it is drawn again whenever the
  * user is as far from where it was drawn as its correlation distance (TR 38.901 Table 7.6.3.1-2).
@@ -166,7 +167,8 @@ class RanChannel : public Object
     Ptr<ChannelConditionModel> m_condition;                ///< line of sight near the ground
     Ptr<RanAerialLoss> m_aerial; ///< for users in the air, or null where there are none
     double m_conditionDistance{0}; ///< correlation distance of the line of sight, m; 0: it is fixed
-    mutable std::unordered_map<uint64_t, Vector> m_conditionAt; ///< where users were when it was drawn
+    /// Where users were when their line of sight was drawn, by nodes of site and user
+    mutable std::unordered_map<uint64_t, Vector> m_conditionAt;
     Ptr<ThreeGppSpectrumPropagationLossModel> m_spectrum;  ///< fast fading
 };
 

@@ -29,8 +29,8 @@ enum class RanRouteEnd : uint8_t
  * Moves a vehicle or a UAV in straight lines from point to point at constant speed.
  *
  * There is one event at each point and none between. The position is a function of the time alone,
- * so asking for it changes nothing; at the time of arrival it is exactly the point. The trace source
- * CourseChange tells of each change of velocity.
+ * so asking for it changes nothing; at the time of arrival it is exactly the point. The trace
+ * source CourseChange tells of each change of velocity.
  */
 class RanRoute : public MobilityModel
 {
