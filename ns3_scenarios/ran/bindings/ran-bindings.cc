@@ -5,10 +5,13 @@
 // The Python module `_ran`: the RAN model as the simulation worker uses it.
 
 #include "../helper/ran-network-helper.h"
+#include "../model/ran-aerial-loss.h"
+#include "../model/ran-battery.h"
 #include "../model/ran-units.h"
 
 #include "ns3/boolean.h"
 #include "ns3/config.h"
+#include "ns3/constant-position-mobility-model.h"
 #include "ns3/double.h"
 #include "ns3/rng-seed-manager.h"
 #include "ns3/simulator.h"
@@ -19,6 +22,10 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <optional>
 #include <utility>
 
 namespace py = pybind11;
@@ -287,6 +294,138 @@ Share(double dedicated, double minimum, double maximum)
     return {dedicated, minimum, maximum};
 }
 
+using Point = std::array<double, 3>;
+
+/// \param point x, y and z \return the same
+Vector
+ToVector(const Point& point)
+{
+    return {point[0], point[1], point[2]};
+}
+
+/**
+ * Path loss and shadowing between a site and users that move from point to point, one each second.
+ * \param attributes of a RanChannel \param site where the site is
+ * \param tracks points of each user, all of one length \return dB, a row for each user
+ */
+py::array_t<double>
+SampleLosses(const RanAttributes& attributes,
+             const Point& site,
+             const std::vector<std::vector<Point>>& tracks)
+{
+    const auto place = [](const Point& point) {
+        auto node = CreateObject<Node>();
+        auto mobility = CreateObject<ConstantPositionMobilityModel>();
+        mobility->SetPosition(ToVector(point));
+        node->AggregateObject(mobility);
+        return mobility;
+    };
+    auto channel = CreateObject<RanChannel>();
+    for (const auto& [name, value] : attributes)
+    {
+        channel->SetAttribute(name, StringValue(value));
+    }
+    channel->Initialize();
+    const auto here = place(site);
+    std::vector<Ptr<ConstantPositionMobilityModel>> users;
+    for (const auto& track : tracks)
+    {
+        users.push_back(place(track.at(0)));
+    }
+    const size_t steps = tracks.at(0).size();
+    std::vector<double> losses(tracks.size() * steps);
+    for (size_t step = 0; step < steps; ++step)
+    {
+        for (size_t user = 0; user < tracks.size(); ++user)
+        {
+            users[user]->SetPosition(ToVector(tracks[user].at(step)));
+            losses[user * steps + step] = channel->LossDb(here, users[user]);
+        }
+        Simulator::Stop(Seconds(1));
+        Simulator::Run();
+    }
+    channel->Dispose();
+    Simulator::Destroy();
+    return Table(losses, steps);
+}
+
+/// What a UAV is told: when, and where to fly at which speed, or its new state of charge
+struct FlightOrder
+{
+    double atS;                                    ///< s
+    std::optional<std::pair<Point, double>> flyTo; ///< point and speed
+    std::optional<double> charge;                  ///< percent
+};
+
+/**
+ * Fly a route on a battery.
+ * \param battery attributes of a RanBattery \param alarm percent
+ * \param start where it begins
+ * \param points of its route, or none \param speed m/s \param end of it
+ * \param orders given in flight \param times when to look, s
+ * \return for each time position, velocity, charge, power and endurance; and the alarms
+ */
+py::tuple
+Fly(const RanAttributes& battery,
+    double alarm,
+    const Point& start,
+    const std::vector<Point>& points,
+    double speed,
+    RanRouteEnd end,
+    const std::vector<FlightOrder>& orders,
+    const std::vector<double>& times)
+{
+    auto route = CreateObject<RanRoute>();
+    route->SetPosition(ToVector(start));
+    auto power = CreateObject<RanBattery>();
+    for (const auto& [name, value] : battery)
+    {
+        power->SetAttribute(name, StringValue(value));
+    }
+    power->Power(route);
+    std::vector<double> alarms;
+    const auto raise = [&alarms](double charge) {
+        alarms.insert(alarms.end(), {Simulator::Now().GetSeconds(), charge});
+    };
+    power->SetAlarm(alarm, Callback<void, double>(raise));
+    if (!points.empty())
+    {
+        std::vector<Vector> vectors;
+        std::transform(points.begin(), points.end(), std::back_inserter(vectors), ToVector);
+        route->Follow(vectors, speed, end);
+    }
+    for (const FlightOrder& order : orders)
+    {
+        Simulator::Schedule(Seconds(order.atS), [=] {
+            if (order.flyTo)
+            {
+                route->FlyTo(ToVector(order.flyTo->first), order.flyTo->second);
+            }
+            if (order.charge)
+            {
+                power->SetCharge(*order.charge);
+            }
+        });
+    }
+    std::vector<double> rows;
+    for (const double at : times)
+    {
+        Simulator::Schedule(Seconds(at), [&rows, route, power] {
+            const Vector p = route->GetPosition();
+            const Vector v = route->GetVelocity();
+            rows.insert(rows.end(), {p.x, p.y, p.z, v.x, v.y, v.z});
+            rows.insert(rows.end(),
+                        {power->GetCharge(), power->GetPower(), power->GetEnduranceS()});
+        });
+    }
+    Simulator::Stop(Seconds(times.back() + 1e-6));
+    Simulator::Run();
+    power->Dispose();
+    route->Dispose();
+    Simulator::Destroy();
+    return py::make_tuple(Table(rows, 9), Table(alarms, 2));
+}
+
 } // namespace
 
 PYBIND11_MODULE(_ran, m)
@@ -436,4 +575,25 @@ PYBIND11_MODULE(_ran, m)
     m.def("warm_up", [] { RanMutualInformation(2, 1); });
     m.def("now_ns", [] { return Simulator::Now().GetNanoSeconds(); });
     m.def("event_count", [] { return Simulator::GetEventCount(); });
+
+    // What tests of users in the air and on the road look at.
+    py::enum_<RanAerialEnvironment>(m, "AerialEnvironment")
+        .value("UMi", RanAerialEnvironment::UMI)
+        .value("UMa", RanAerialEnvironment::UMA)
+        .value("RMa", RanAerialEnvironment::RMA);
+    py::enum_<RanRouteEnd>(m, "RouteEnd")
+        .value("stop", RanRouteEnd::STOP)
+        .value("turn_back", RanRouteEnd::TURN_BACK)
+        .value("start_again", RanRouteEnd::START_AGAIN);
+    py::class_<FlightOrder>(m, "FlightOrder")
+        .def(py::init<double, std::optional<std::pair<Point, double>>, std::optional<double>>(),
+             py::arg("at_s"),
+             py::arg("fly_to") = py::none(),
+             py::arg("charge_pct") = py::none());
+    m.def("aerial_los_probability", &RanAerialLosProbability);
+    m.def("aerial_path_loss_db", &RanAerialPathLossDb);
+    m.def("aerial_shadowing_db", &RanAerialShadowingDb);
+    m.def("propulsion_power_w", [](const Point& v) { return RanPropulsionPower(ToVector(v)); });
+    m.def("sample_losses", &SampleLosses);
+    m.def("fly", &Fly);
 }

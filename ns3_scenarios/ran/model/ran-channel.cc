@@ -8,6 +8,7 @@
 #include "ns3/double.h"
 #include "ns3/enum.h"
 #include "ns3/fatal-error.h"
+#include "ns3/node.h"
 #include "ns3/object-factory.h"
 #include "ns3/pointer.h"
 #include "ns3/spectrum-signal-parameters.h"
@@ -17,6 +18,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 
 namespace ns3
 {
@@ -32,25 +34,41 @@ struct Environment
     const char* loss;      ///< type of the path loss model
     const char* condition; ///< type of the line-of-sight model
     const char* scenario;  ///< scenario of the channel model
+    double sightDistance;  ///< correlation distance of line of sight (Table 7.6.3.1-2), m
+    std::optional<RanAerialEnvironment> aerial; ///< environment of users in the air
 };
 
 const std::map<std::string, Environment> ENVIRONMENTS{
     {"UMi",
      {"ns3::ThreeGppUmiStreetCanyonPropagationLossModel",
       "ns3::ThreeGppUmiStreetCanyonChannelConditionModel",
-      "UMi-StreetCanyon"}},
+      "UMi-StreetCanyon",
+      50,
+      RanAerialEnvironment::UMI}},
     {"UMa",
-     {"ns3::ThreeGppUmaPropagationLossModel", "ns3::ThreeGppUmaChannelConditionModel", "UMa"}},
+     {"ns3::ThreeGppUmaPropagationLossModel",
+      "ns3::ThreeGppUmaChannelConditionModel",
+      "UMa",
+      50,
+      RanAerialEnvironment::UMA}},
     {"RMa",
-     {"ns3::ThreeGppRmaPropagationLossModel", "ns3::ThreeGppRmaChannelConditionModel", "RMa"}},
+     {"ns3::ThreeGppRmaPropagationLossModel",
+      "ns3::ThreeGppRmaChannelConditionModel",
+      "RMa",
+      60,
+      RanAerialEnvironment::RMA}},
     {"InH-Open",
      {"ns3::ThreeGppIndoorOfficePropagationLossModel",
       "ns3::ThreeGppIndoorOpenOfficeChannelConditionModel",
-      "InH-OfficeOpen"}},
+      "InH-OfficeOpen",
+      10,
+      std::nullopt}},
     {"InH-Mixed",
      {"ns3::ThreeGppIndoorOfficePropagationLossModel",
       "ns3::ThreeGppIndoorMixedOfficeChannelConditionModel",
-      "InH-OfficeMixed"}},
+      "InH-OfficeMixed",
+      10,
+      std::nullopt}},
 };
 
 } // namespace
@@ -114,12 +132,23 @@ RanChannel::DoInitialize()
     loss.Set("ShadowingEnabled", BooleanValue(m_shadowing));
     loss.Set("ChannelConditionModel", PointerValue(m_condition));
     m_loss = loss.Create<PropagationLossModel>();
+    m_conditionDistance = m_lineOfSight == "probabilistic" ? environment.sightDistance : 0;
+    if (environment.aerial)
+    {
+        m_aerial = CreateObject<RanAerialLoss>();
+        m_aerial->Configure(*environment.aerial,
+                            m_frequency,
+                            m_lineOfSight,
+                            m_shadowing,
+                            m_condition);
+    }
     if (m_fading)
     {
         auto matrix = CreateObject<ThreeGppChannelModel>();
         matrix->SetAttribute("Frequency", DoubleValue(m_frequency));
         matrix->SetAttribute("Scenario", StringValue(environment.scenario));
-        matrix->SetAttribute("ChannelConditionModel", PointerValue(m_condition));
+        matrix->SetAttribute("ChannelConditionModel",
+                             m_aerial ? PointerValue(m_aerial) : PointerValue(m_condition));
         matrix->SetAttribute("UpdatePeriod", TimeValue(m_fadingPeriod));
         m_spectrum = CreateObject<ThreeGppSpectrumPropagationLossModel>();
         m_spectrum->SetChannelModel(matrix);
@@ -132,8 +161,18 @@ RanChannel::DoDispose()
 {
     m_loss = nullptr;
     m_condition = nullptr;
+    m_aerial = nullptr;
     m_spectrum = nullptr;
+    m_conditionAt.clear();
     Object::DoDispose();
+}
+
+uint64_t
+RanChannel::PairOf(Ptr<const MobilityModel> site, Ptr<const MobilityModel> user)
+{
+    const uint64_t siteId = site->GetObject<Node>()->GetId();
+    const uint64_t userId = user->GetObject<Node>()->GetId();
+    return siteId << 32 | userId;
 }
 
 double
@@ -141,7 +180,41 @@ RanChannel::LossDb(Ptr<MobilityModel> site, Ptr<MobilityModel> user) const
 {
     // No closer than one metre of free space, where the formulas end.
     const double oneMetre = 20 * std::log10(4 * M_PI * m_frequency / 299792458.0);
-    return std::max(oneMetre, -m_loss->CalcRxPower(0, site, user));
+    if (m_aerial && m_aerial->Covers(user))
+    {
+        return std::max(oneMetre, m_aerial->LossDb(site, user));
+    }
+    if (m_shadowing && m_shadowed.insert(PairOf(site, user)).second)
+    {
+        // ns-3 remembers a first shadowing as drawn at the origin, and moves it when asked again.
+        m_loss->CalcRxPower(0, site, user);
+    }
+    if (!IsConditionOutdated(site, user))
+    {
+        return std::max(oneMetre, -m_loss->CalcRxPower(0, site, user));
+    }
+    // The model draws a state again when it is older than its update period, and never at zero.
+    m_condition->SetAttribute("UpdatePeriod", TimeValue(NanoSeconds(1)));
+    const double loss = -m_loss->CalcRxPower(0, site, user);
+    m_condition->SetAttribute("UpdatePeriod", TimeValue(Time(0)));
+    return std::max(oneMetre, loss);
+}
+
+bool
+RanChannel::IsConditionOutdated(Ptr<const MobilityModel> site, Ptr<const MobilityModel> user) const
+{
+    if (m_conditionDistance == 0)
+    {
+        return false;
+    }
+    const Vector here = user->GetPosition();
+    const auto [found, isNew] = m_conditionAt.try_emplace(PairOf(site, user), here);
+    if (isNew || CalculateDistance(here, found->second) < m_conditionDistance)
+    {
+        return false;
+    }
+    found->second = here;
+    return true;
 }
 
 namespace

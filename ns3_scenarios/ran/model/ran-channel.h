@@ -5,6 +5,8 @@
 #ifndef RAN_CHANNEL_H
 #define RAN_CHANNEL_H
 
+#include "ran-aerial-loss.h"
+
 #include "ns3/channel-condition-model.h"
 #include "ns3/mobility-model.h"
 #include "ns3/nstime.h"
@@ -14,7 +16,10 @@
 #include "ns3/three-gpp-spectrum-propagation-loss-model.h"
 #include "ns3/uniform-planar-array.h"
 
+#include <cstdint>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace ns3
@@ -46,6 +51,11 @@ struct RanGeometry
  * Attenuation between cells and users on one carrier, from ns-3's TR 38.901 models: path loss,
  * line-of-sight state and shadowing (ThreeGppPropagationLossModel), element patterns and arrays
  * (UniformPlanarArray), and, where asked for, clustered fast fading (ThreeGppChannelModel).
+ * Users in the air have path loss, line of sight and shadowing of TR 36.777 instead
+ * (RanAerialLoss).
+ *
+ * ns-3 draws the line-of-sight state of a site and a user once. Here it is drawn again whenever the
+ * user is as far from where it was drawn as its correlation distance (TR 38.901 Table 7.6.3.1-2).
  */
 class RanChannel : public Object
 {
@@ -137,6 +147,23 @@ class RanChannel : public Object
     void DoDispose() override;
 
   private:
+    /**
+     * Whether a user is so far from where its line-of-sight state was drawn that it is to be drawn
+     * again, which must then be done here and now.
+     *
+     * \param site mobility model of a site
+     * \param user mobility model of a user
+     * \return whether the state is outdated
+     */
+    bool IsConditionOutdated(Ptr<const MobilityModel> site, Ptr<const MobilityModel> user) const;
+
+    /**
+     * \param site mobility model of a site
+     * \param user mobility model of a user
+     * \return a number for the two
+     */
+    static uint64_t PairOf(Ptr<const MobilityModel> site, Ptr<const MobilityModel> user);
+
     std::string m_environment;  ///< which environment of TR 38.901
     std::string m_lineOfSight;  ///< probabilistic, always, never
     bool m_shadowing;           ///< shadow fading
@@ -145,7 +172,12 @@ class RanChannel : public Object
     double m_frequency;         ///< Hz
 
     Ptr<PropagationLossModel> m_loss;                      ///< path loss and shadowing
-    Ptr<ChannelConditionModel> m_condition;                ///< line of sight
+    Ptr<ChannelConditionModel> m_condition;                ///< line of sight near the ground
+    Ptr<RanAerialLoss> m_aerial; ///< for users in the air, or null where there are none
+    double m_conditionDistance{0}; ///< correlation distance of the line of sight, m; 0: it is fixed
+    /// Where users were when their line of sight was drawn, by nodes of site and user
+    mutable std::unordered_map<uint64_t, Vector> m_conditionAt;
+    mutable std::unordered_set<uint64_t> m_shadowed; ///< pairs whose shadowing has been drawn
     Ptr<ThreeGppSpectrumPropagationLossModel> m_spectrum;  ///< fast fading
 };
 
