@@ -82,7 +82,7 @@ class RanJobServer : public Application
     Ptr<Socket> m_socket;                                 ///< UDP socket
     std::list<Request> m_incomplete;                      ///< the oldest first
     std::map<Key, std::list<Request>::iterator> m_places; ///< in that list
-    EventId m_expiry;                                     ///< timeout of a request not younger
+    EventId m_expiry;                                     ///< timeout of the oldest, or of one before it
 };
 
 } // namespace ns3

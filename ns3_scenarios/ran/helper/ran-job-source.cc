@@ -179,15 +179,13 @@ void
 RanJobSource::ComputeHere(uint32_t job, double workGflop)
 {
     const Time now = Simulator::Now();
-    const Time expiry = now + m_timeout;
     const Time start = std::max(now, m_deviceFree);
-    const double computeNs = workGflop / m_localGflops * 1e9;
-    if (!(std::round(computeNs) < static_cast<double>((expiry - start).GetNanoSeconds())))
+    const double computeNs = std::round(workGflop / m_localGflops * 1e9);
+    if (!(computeNs < static_cast<double>((now + m_timeout - start).GetNanoSeconds())))
     {
-        m_deviceFree = expiry; // works on it until it is given up
-        return;
+        return; // too late, or never on a device without speed
     }
-    const Time compute = NanoSeconds(std::llround(computeNs));
+    const Time compute = NanoSeconds(static_cast<int64_t>(computeNs));
     m_deviceFree = start + compute;
     Simulator::Schedule(m_deviceFree - now,
                         &RanJobSource::Finish,

@@ -42,10 +42,11 @@ struct RanJobCounters
  *
  * Makes jobs and has them computed on the device or, over UDP, by a RanJobServer at an edge site.
  *
- * The device has one processor, first come, first served. A job that is not finished within the
- * timeout is lost: a datagram of it was dropped, the site had no place for it, or it came too late;
- * the device gives up such jobs. Each job draws its interval, work and place from streams of their
- * own whatever the settings are, so that runs with other settings have the same jobs.
+ * The device has one processor, first come, first served, that leaves out what it could not finish
+ * within the timeout. A job that is not finished by then is lost: a datagram of it was dropped, the
+ * site had no place for it, or it would come too late. Each job draws its interval, work and place
+ * from streams of their own whatever the settings are, so that runs with other settings have the
+ * same jobs.
  */
 class RanJobSource : public SourceApplication
 {
@@ -145,7 +146,7 @@ class RanJobSource : public SourceApplication
     uint32_t m_made{0};                       ///< number of the next job
     Time m_deviceFree;                        ///< when the device has computed what it has
     std::map<uint32_t, Pending> m_pending;    ///< by number, so the oldest first
-    EventId m_expiry;                         ///< timeout of a job not younger than any pending
+    EventId m_expiry;                         ///< timeout of the oldest, or of one before it
     RanJobCounters m_counters;                ///< since the last call
 };
 

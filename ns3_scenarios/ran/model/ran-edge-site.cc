@@ -44,7 +44,7 @@ RanEdgeSite::GetTypeId()
                           "Mean work of a background job, Gflop.",
                           DoubleValue(10),
                           MakeDoubleAccessor(&RanEdgeSite::m_backgroundGflop),
-                          MakeDoubleChecker<double>());
+                          MakeDoubleChecker<double>(1e-6));
     return tid;
 }
 
