@@ -8,6 +8,7 @@
 #include "../model/ran-aerial-loss.h"
 #include "../model/ran-battery.h"
 #include "../model/ran-units.h"
+#include "ran-edge-lab.h"
 
 #include "ns3/boolean.h"
 #include "ns3/config.h"
@@ -288,6 +289,55 @@ Names(const char* const (&names)[N])
     return tuple;
 }
 
+/// \param load what jobs did at a site \return it by name
+py::dict
+LoadByName(const RanSiteLoad& load)
+{
+    return py::dict(py::arg("arrived") = load.arrived,
+                    py::arg("completed") = load.completed,
+                    py::arg("dropped") = load.dropped,
+                    py::arg("waiting") = load.waiting,
+                    py::arg("in_service") = load.inService,
+                    py::arg("utilisation") = load.utilisation,
+                    py::arg("wait_ns") = load.waitNs,
+                    py::arg("service_ns") = load.serviceNs);
+}
+
+/// \param site an edge site \return its counters by name; they are reset
+py::dict
+TakeSiteCounters(RanEdgeSite& site)
+{
+    const RanSiteCounters c = site.TakeCounters();
+    py::list applications;
+    for (const RanSiteLoad& load : c.applications)
+    {
+        applications.append(LoadByName(load));
+    }
+    return py::dict(py::arg("applications") = applications,
+                    py::arg("background") = LoadByName(c.background),
+                    py::arg("mean_waiting") = c.meanWaiting);
+}
+
+/// \param source a source of jobs \return its counters by name; they are reset
+py::dict
+TakeJobCounters(RanJobSource& source)
+{
+    const RanJobCounters c = source.TakeCounters();
+    return py::dict(py::arg("made") = c.made,
+                    py::arg("offloaded") = c.offloaded,
+                    py::arg("finished_local") = c.finishedLocal,
+                    py::arg("finished_remote") = c.finishedRemote,
+                    py::arg("lost") = c.lost,
+                    py::arg("within_deadline") = c.withinDeadline,
+                    py::arg("in_progress") = source.GetInProgress(),
+                    py::arg("radio_ns") = c.radioNs,
+                    py::arg("transport_ns") = c.transportNs,
+                    py::arg("queue_ns") = c.queueNs,
+                    py::arg("compute_ns") = c.computeNs,
+                    py::arg("total_ns") = c.totalNs,
+                    py::arg("delays_ms") = c.delaysMs);
+}
+
 RanSliceShare
 Share(double dedicated, double minimum, double maximum)
 {
@@ -538,6 +588,51 @@ PYBIND11_MODULE(_ran, m)
         .def("wake", [](RanNetworkHelper& h) { h.GetNetwork()->Wake(); })
         .def("collect", [](RanNetworkHelper& h, int64_t fromNs) {
             return Collect(h.GetNetwork(), fromNs);
+        });
+
+    // For tests; the network of a lab is not that of a Network, and there is one at a time.
+    py::class_<RanEdgeLab>(m, "EdgeLab")
+        .def(py::init<uint32_t>())
+        .def("add_site", &RanEdgeLab::AddSite)
+        .def("add_source", &RanEdgeLab::AddSource)
+        .def("feed", &RanEdgeLab::Feed)
+        .def("submit", &RanEdgeLab::Submit)
+        .def("take_computed",
+             [](RanEdgeLab& lab) {
+                 py::list computed;
+                 for (const auto& job : lab.TakeComputed())
+                 {
+                     computed.append(
+                         py::make_tuple(job.application, job.atNs, job.queueNs, job.computeNs));
+                 }
+                 return computed;
+             })
+        .def("lose", &RanEdgeLab::Lose)
+        .def("retarget", &RanEdgeLab::Retarget)
+        .def("advance", &RanEdgeLab::Advance)
+        .def("set_capacity",
+             [](RanEdgeLab& lab, uint32_t site, uint32_t servers, double gflops) {
+                 lab.GetSite(site)->SetCapacity(servers, gflops);
+             })
+        .def("set_background_load",
+             [](RanEdgeLab& lab, uint32_t site, double share) {
+                 lab.GetSite(site)->SetBackgroundLoad(share);
+             })
+        .def("set_fraction",
+             [](RanEdgeLab& lab, uint32_t source, double fraction) {
+                 lab.GetSource(source)->SetFraction(fraction);
+             })
+        .def("set_rate_factor",
+             [](RanEdgeLab& lab, uint32_t source, double factor) {
+                 lab.GetSource(source)->SetRateFactor(factor);
+             })
+        .def("incomplete",
+             [](RanEdgeLab& lab, uint32_t site) { return lab.GetServer(site)->GetIncomplete(); })
+        .def("take_site", [](RanEdgeLab& lab, uint32_t site) {
+            return TakeSiteCounters(*lab.GetSite(site));
+        })
+        .def("take_source", [](RanEdgeLab& lab, uint32_t source) {
+            return TakeJobCounters(*lab.GetSource(source));
         });
 
     m.attr("CELL_COLUMNS") = Names(CELL_COLUMNS);
