@@ -65,7 +65,8 @@ constexpr const char* UE_COLUMNS[] = {"cell",
                                       "rsrp_dbm",
                                       "cqi",
                                       "state",
-                                      "handovers"};
+                                      "handovers",
+                                      "battery_pct"};
 constexpr const char* BEARER_COLUMNS[] =
     {"ue", "flow", "slice", "direction", "offered", "delivered", "dropped", "queued", "jitter_ms",
      "jitter_count"};
@@ -148,11 +149,12 @@ CollectCells(const RanNetwork& network, int64_t fromNs)
 
 /**
  * What happened since the last call, as arrays; the counters are reset.
- * \param network the network \param fromNs start of the interval, ns
+ * \param helper who built the network \param fromNs start of the interval, ns
  */
 py::dict
-Collect(Ptr<RanNetwork> network, int64_t fromNs)
+Collect(const RanNetworkHelper& helper, int64_t fromNs)
 {
+    const Ptr<RanNetwork> network = helper.GetNetwork();
     std::vector<double> ues;
     std::vector<double> bearers;
     std::vector<double> paths;
@@ -194,7 +196,8 @@ Collect(Ptr<RanNetwork> network, int64_t fromNs)
                     link.cell->ReferenceSignalDbm() + RanToDb(link.geometry.gain),
                     static_cast<double>(link.cqi),
                     static_cast<double>(ue->state),
-                    static_cast<double>(network->GetMobility()->TakeHandovers(*ue))});
+                    static_cast<double>(network->GetMobility()->TakeHandovers(*ue)),
+                    helper.GetCharge(ue->id)});
         double rank = 0;
         for (const RanMeasured& m :
              network->GetMobility()->Strongest(*ue, REPORTED_NEIGHBOURS))
@@ -490,6 +493,11 @@ PYBIND11_MODULE(_ran, m)
         .def_readwrite("bearing_deg", &RanArraySpec::bearingDeg)
         .def_readwrite("tilt_deg", &RanArraySpec::tiltDeg);
 
+    py::enum_<RanRouteEnd>(m, "RouteEnd")
+        .value("stop", RanRouteEnd::STOP)
+        .value("turn_back", RanRouteEnd::TURN_BACK)
+        .value("start_again", RanRouteEnd::START_AGAIN);
+
     py::class_<RanUeSpec>(m, "UeSpec")
         .def(py::init<>())
         .def_readwrite("x_m", &RanUeSpec::x)
@@ -497,6 +505,11 @@ PYBIND11_MODULE(_ran, m)
         .def_readwrite("z_m", &RanUeSpec::z)
         .def_readwrite("walk_speed_mps", &RanUeSpec::walkSpeed)
         .def_readwrite("walk_bound_m", &RanUeSpec::walkBound)
+        .def_readwrite("route", &RanUeSpec::route)
+        .def_readwrite("route_speed_mps", &RanUeSpec::routeSpeed)
+        .def_readwrite("route_end", &RanUeSpec::routeEnd)
+        .def_readwrite("battery_wh", &RanUeSpec::batteryWh)
+        .def_readwrite("battery_pct", &RanUeSpec::batteryPct)
         .def_readwrite("internet", &RanUeSpec::internet);
 
     py::class_<RanFlowSpec>(m, "FlowSpec")
@@ -571,6 +584,9 @@ PYBIND11_MODULE(_ran, m)
              })
         .def("add_ue", &RanNetworkHelper::AddUe)
         .def("add_flow", &RanNetworkHelper::AddFlow)
+        .def("fly_to", &RanNetworkHelper::FlyTo)
+        .def("set_charge", &RanNetworkHelper::SetCharge)
+        .def("charge", &RanNetworkHelper::GetCharge)
         .def("set_rate_factor", &RanNetworkHelper::SetRateFactor)
         .def("set_slice", &RanNetworkHelper::SetSlice)
         .def("order_handover",
@@ -586,9 +602,7 @@ PYBIND11_MODULE(_ran, m)
              [](RanNetworkHelper& h) { h.GetNetwork()->RefreshGeometry(); })
         .def("refresh_links", [](RanNetworkHelper& h) { h.GetNetwork()->RefreshLinks(); })
         .def("wake", [](RanNetworkHelper& h) { h.GetNetwork()->Wake(); })
-        .def("collect", [](RanNetworkHelper& h, int64_t fromNs) {
-            return Collect(h.GetNetwork(), fromNs);
-        });
+        .def("collect", &Collect);
 
     // For tests; the network of a lab is not that of a Network, and there is one at a time.
     py::class_<RanEdgeLab>(m, "EdgeLab")
@@ -676,10 +690,6 @@ PYBIND11_MODULE(_ran, m)
         .value("UMi", RanAerialEnvironment::UMI)
         .value("UMa", RanAerialEnvironment::UMA)
         .value("RMa", RanAerialEnvironment::RMA);
-    py::enum_<RanRouteEnd>(m, "RouteEnd")
-        .value("stop", RanRouteEnd::STOP)
-        .value("turn_back", RanRouteEnd::TURN_BACK)
-        .value("start_again", RanRouteEnd::START_AGAIN);
     py::class_<FlightOrder>(m, "FlightOrder")
         .def(py::init<double, std::optional<std::pair<Point, double>>, std::optional<double>>(),
              py::arg("at_s"),

@@ -131,7 +131,11 @@ RanNetworkHelper::AddUe(const RanUeSpec& spec, const RanArraySpec& antenna)
 {
     auto node = CreateObject<Node>();
     Ptr<MobilityModel> mobility;
-    if (spec.walkSpeed > 0)
+    if (!spec.route.empty())
+    {
+        mobility = CreateObject<RanRoute>();
+    }
+    else if (spec.walkSpeed > 0)
     {
         const double b = spec.walkBound;
         mobility = CreateObjectWithAttributes<RandomWalk2dMobilityModel>(
@@ -150,10 +154,28 @@ RanNetworkHelper::AddUe(const RanUeSpec& spec, const RanArraySpec& antenna)
     mobility->SetPosition(Vector(spec.x, spec.y, spec.z));
     node->AggregateObject(mobility);
     mobility->Initialize();
+    if (auto route = DynamicCast<RanRoute>(mobility))
+    {
+        std::vector<Vector> points;
+        for (const auto& [x, y, z] : spec.route)
+        {
+            points.emplace_back(x, y, z);
+        }
+        route->Follow(points, spec.routeSpeed, spec.routeEnd);
+        if (spec.batteryWh > 0)
+        {
+            auto battery = CreateObjectWithAttributes<RanBattery>("Capacity",
+                                                                  DoubleValue(spec.batteryWh),
+                                                                  "InitialCharge",
+                                                                  DoubleValue(spec.batteryPct));
+            node->AggregateObject(battery);
+            battery->Power(route);
+        }
+    }
 
     auto ue = CreateObject<RanUe>();
     ue->mobility = mobility;
-    ue->mobile = spec.walkSpeed > 0;
+    ue->mobile = spec.walkSpeed > 0 || !spec.route.empty();
     ue->array = MakeArray(antenna);
     m_network->AddUe(ue);
     m_ueNodes.push_back(node);
@@ -259,6 +281,25 @@ RanNetworkHelper::AddApplication(uint32_t ue,
     application->SetStartTime(Seconds(startS));
     source->AddApplication(application);
     m_sources[{ue, flow}] = application;
+}
+
+void
+RanNetworkHelper::FlyTo(uint32_t ue, const std::array<double, 3>& point, double speed)
+{
+    m_ueNodes.at(ue)->GetObject<RanRoute>()->FlyTo(Vector(point[0], point[1], point[2]), speed);
+}
+
+void
+RanNetworkHelper::SetCharge(uint32_t ue, double percent)
+{
+    m_ueNodes.at(ue)->GetObject<RanBattery>()->SetCharge(percent);
+}
+
+double
+RanNetworkHelper::GetCharge(uint32_t ue) const
+{
+    const auto battery = m_ueNodes.at(ue)->GetObject<RanBattery>();
+    return battery ? battery->GetCharge() : std::nan("");
 }
 
 void

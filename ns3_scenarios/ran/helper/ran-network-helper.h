@@ -5,13 +5,16 @@
 #ifndef RAN_NETWORK_HELPER_H
 #define RAN_NETWORK_HELPER_H
 
+#include "../model/ran-battery.h"
 #include "../model/ran-network.h"
+#include "../model/ran-route.h"
 #include "ran-user-plane.h"
 
 #include "ns3/application.h"
 #include "ns3/internet-stack-helper.h"
 #include "ns3/node.h"
 
+#include <array>
 #include <map>
 #include <string>
 #include <tuple>
@@ -41,6 +44,11 @@ struct RanUeSpec
     double z{1.5};              ///< position, m
     double walkSpeed{0};        ///< random walk when above zero, m/s
     double walkBound{1000};     ///< half side of the square of the walk around the origin, m
+    std::vector<std::array<double, 3>> route; ///< points to travel to when not empty, m
+    double routeSpeed{1};       ///< along the route, m/s
+    RanRouteEnd routeEnd{RanRouteEnd::STOP}; ///< what it does at the last point
+    double batteryWh{0};        ///< of a UAV when above zero: capacity
+    double batteryPct{100};     ///< its charge at the start
     bool internet{true};        ///< has an internet stack
 };
 
@@ -128,6 +136,26 @@ class RanNetworkHelper
                         const RanAttributes& attributes,
                         bool tcp,
                         double startS);
+
+    /**
+     * Send a user that has a route straight to a point, in flight.
+     * \param ue index of the user
+     * \param point where to, m
+     * \param speed m/s
+     */
+    void FlyTo(uint32_t ue, const std::array<double, 3>& point, double speed);
+
+    /**
+     * \param ue index of the user
+     * \param percent new charge of its battery
+     */
+    void SetCharge(uint32_t ue, double percent);
+
+    /**
+     * \param ue index of the user
+     * \return charge of its battery in per cent, not a number if it has none
+     */
+    double GetCharge(uint32_t ue) const;
 
     /**
      * Let a flow send more or less than by itself, in flight.

@@ -84,6 +84,7 @@ RanNetwork::AddUe(Ptr<RanUe> ue)
 void
 RanNetwork::LocateUe(RanUe& ue)
 {
+    ue.located = ue.mobility->GetPosition();
     // Sectors of a site share path loss, line of sight and shadowing.
     std::vector<std::vector<double>> losses(m_channels.size()); // by carrier and site
     for (const auto& cell : m_cells)
@@ -329,7 +330,7 @@ RanNetwork::FollowMovement()
 {
     for (const auto& ue : m_ues)
     {
-        if (ue->mobility->GetVelocity().GetLength() > 0)
+        if (ue->mobile && CalculateDistance(ue->mobility->GetPosition(), ue->located) > 0)
         {
             LocateUe(*ue);
             for (const auto& link : ue->links)

@@ -171,6 +171,7 @@ class RanUe : public Object
     RanUeState state{RanUeState::CONNECTED}; ///< whether it is served
     bool mobile{false};                     ///< whether it can move
     Ptr<MobilityModel> mobility;            ///< position
+    Vector located;                         ///< where its geometry was last computed
     Ptr<UniformPlanarArray> array;          ///< antenna
     std::vector<float> gainDb;              ///< path gain from each cell, by its index
     std::vector<std::unique_ptr<RanQosFlow>> qosFlows; ///< what it sends and receives

@@ -10,7 +10,15 @@ import _ran
 import numpy as np
 
 from ns3_scenarios.geometry import sector_bearings_deg, site_positions_m
-from ns3_scenarios.scenario import Antenna, ScenarioConfig, Traffic, UserGroup
+from ns3_scenarios.scenario import (
+    Antenna,
+    RandomWalk,
+    ScenarioConfig,
+    Traffic,
+    Uav,
+    UserGroup,
+    Vehicle,
+)
 from ns3_scenarios.worker.inside import placement, traffic
 
 FLOW_PORT = 1000
@@ -55,12 +63,10 @@ def add_users(network: Any, scenario: ScenarioConfig, rng: np.random.Generator) 
         positions = placement.user_positions(scenario, group, rng)
         bound_m = max(placement.network_radius_m(scenario), float(np.abs(positions).max()))
         packets = any(item.kind != "full_buffer" for item in group.traffic)
-        for x_m, y_m, z_m in positions:
+        for number, (x_m, y_m, z_m) in enumerate(positions):
             spec = _ran.UeSpec()
             spec.x_m, spec.y_m, spec.z_m = x_m, y_m, z_m
-            if group.mobility.kind == "random_walk":
-                spec.walk_speed_mps = group.mobility.speed_mps
-                spec.walk_bound_m = bound_m
+            _set_movement(spec, group, number, bound_m, rng)
             spec.internet = packets
             ue = network.add_ue(spec, _array(scenario.ue_antenna))
             for index, item in enumerate(group.traffic):
@@ -77,6 +83,49 @@ def add_users(network: Any, scenario: ScenarioConfig, rng: np.random.Generator) 
                     source.tcp,
                     source.start_s,
                 )
+
+
+def _set_movement(
+    spec: Any, group: UserGroup, number: int, bound_m: float, rng: np.random.Generator
+) -> None:
+    """Let a user move as its group does.
+
+    Args:
+        spec: of the user, with its position.
+        group: whose it is.
+        number: of the user in the group.
+        bound_m: half side of the square that random walks keep to.
+        rng: for what differs between users.
+    """
+    match group.mobility:
+        case RandomWalk() as walk:
+            spec.walk_speed_mps = walk.speed_mps
+            spec.walk_bound_m = bound_m
+        case Vehicle() as vehicle:
+            spread = vehicle.speed_spread_pct / 100
+            spec.route_speed_mps = vehicle.speed_mps * (1 + spread * rng.uniform(-1, 1))
+            spec.route = _road(vehicle, spec.x_m, spec.y_m, spec.z_m)
+            spec.route_end = _ran.RouteEnd.turn_back
+        case Uav() as uav:
+            first = number % max(1, len(uav.waypoints))
+            mission = [(p.x_m, p.y_m, p.z_m) for p in uav.waypoints]
+            spec.route = mission[first:] + mission[:first] or [(spec.x_m, spec.y_m, spec.z_m)]
+            spec.route_speed_mps = uav.speed_mps
+            spec.route_end = getattr(_ran.RouteEnd, "start_again" if uav.repeat else "stop")
+            spec.battery_wh = uav.battery_wh
+            spec.battery_pct = uav.battery_pct
+
+
+def _road(vehicle: Vehicle, x_m: float, y_m: float, z_m: float) -> list[tuple[float, float, float]]:
+    """Both ends of a vehicle's lane, the one that it drives to first: traffic keeps right."""
+    heading = math.radians(vehicle.heading_deg)
+    along = np.array([math.cos(heading), math.sin(heading)])
+    across = np.array([-along[1], along[0]])
+    here = np.array([x_m, y_m])
+    lane = (here @ across) * across
+    ahead = vehicle.road_length_m / 2 if here @ across <= 0 else -vehicle.road_length_m / 2
+    ends = (lane + ahead * along, lane - ahead * along)
+    return [(float(x), float(y), z_m) for x, y in ends]
 
 
 def _add_flow(

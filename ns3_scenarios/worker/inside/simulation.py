@@ -158,6 +158,9 @@ class Simulation:
                     qos.delay_budget_ms,
                     qos.guaranteed_mbps * 1e6,
                 )
+        if new.waypoint and new.waypoint != old.waypoint:
+            to = new.waypoint
+            self._network.fly_to(index, (to.x_m, to.y_m, to.z_m), to.speed_mps)
         if new.target_cell:
             target = self._scenario.cell_ids.index(new.target_cell)
             self._network.order_handover(index, target)

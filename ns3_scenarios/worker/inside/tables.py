@@ -209,10 +209,18 @@ class IntervalTables:
             "cell": self._cells[_index(now.ues["cell"])],
             "slice": self._slices[first_slice],
             "state": np.array(_ran.UE_STATES)[_index(now.ues["state"])],
-            "battery_pct": np.full(n_ues, np.nan),
             **{
                 name: now.ues[name]
-                for name in ("x_m", "y_m", "z_m", "speed_mps", "rsrp_dbm", "cqi", "handovers")
+                for name in (
+                    "x_m",
+                    "y_m",
+                    "z_m",
+                    "speed_mps",
+                    "battery_pct",
+                    "rsrp_dbm",
+                    "cqi",
+                    "handovers",
+                )
             },
             **_prb(now.flows, flow_ue, capacity),
             **_radio(now.flows, flow_ue, n_ues),
