@@ -23,8 +23,8 @@ class Socket;
 /**
  * \ingroup ran
  *
- * Receives requests of RanJobSource, has them computed by a RanEdgeSite and sends the responses back
- * to where the requests came from. A job that the site has no place for gets no response.
+ * Receives requests of RanJobSource, has them computed by a RanEdgeSite and sends the responses
+ * back to where the requests came from. A job that the site has no place for gets no response.
  */
 class RanJobServer : public Application
 {
@@ -39,7 +39,7 @@ class RanJobServer : public Application
      */
     size_t GetIncomplete() const
     {
-        return m_incomplete.size();
+        return m_places.size();
     }
 
   private:
@@ -82,7 +82,7 @@ class RanJobServer : public Application
     Ptr<Socket> m_socket;                                 ///< UDP socket
     std::list<Request> m_incomplete;                      ///< the oldest first
     std::map<Key, std::list<Request>::iterator> m_places; ///< in that list
-    EventId m_expiry;                                     ///< timeout of the oldest, or of one before it
+    EventId m_expiry;                                     ///< timeout of the oldest or an older one
 };
 
 } // namespace ns3

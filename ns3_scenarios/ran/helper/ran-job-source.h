@@ -146,7 +146,7 @@ class RanJobSource : public SourceApplication
     uint32_t m_made{0};                       ///< number of the next job
     Time m_deviceFree;                        ///< when the device has computed what it has
     std::map<uint32_t, Pending> m_pending;    ///< by number, so the oldest first
-    EventId m_expiry;                         ///< timeout of the oldest, or of one before it
+    EventId m_expiry;                         ///< timeout of the oldest or an older one
     RanJobCounters m_counters;                ///< since the last call
 };
 

@@ -410,6 +410,19 @@ def test_incomplete_requests_do_not_pile_up(new_lab):
         assert jobs["finished_remote"] == 0
 
 
+def test_a_datagram_does_not_complete_a_request_that_was_forgotten(new_lab):
+    lab = new_lab()
+    lab.site(server={"Timeout": "500us"})
+    one_now_one_a_ms_later = "ns3::SequentialRandomVariable[Min=0|Max=2]"
+    lab.source(radio=one_now_one_a_ms_later, Interval=constant(10), RequestBytes=2000)
+    incomplete = []
+    for seconds in (10.0013, 0.0005, 0.0005, 0.0005):  # they arrive at 10.001 and 10.002 s
+        lab.advance(seconds)
+        incomplete.append(lab.incomplete(0))
+    assert incomplete == [1, 0, 1, 0]
+    assert lab.take_site(0)["applications"] == []
+
+
 def test_an_overloaded_device_leaves_out_what_would_be_late(new_lab):
     lab = new_lab()
     lab.site()
