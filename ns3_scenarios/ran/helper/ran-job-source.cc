@@ -27,7 +27,7 @@ RanJobSource::GetTypeId()
 {
     static TypeId tid =
         TypeId("ns3::RanJobSource")
-            .SetParent<SourceApplication>()
+            .SetParent<RanSource>()
             .SetGroupName("Ran")
             .AddConstructor<RanJobSource>()
             .AddAttribute("Interval",
@@ -98,7 +98,7 @@ RanJobSource::DoDispose()
     m_expiry.Cancel();
     m_pending.clear();
     m_socket = nullptr;
-    SourceApplication::DoDispose();
+    RanSource::DoDispose();
 }
 
 void

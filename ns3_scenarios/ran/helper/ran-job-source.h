@@ -7,10 +7,10 @@
 
 #include "../model/ran-job-message.h"
 #include "../model/ran-rate-timer.h"
+#include "ran-source.h"
 
 #include "ns3/ipv4-address.h"
 #include "ns3/random-variable-stream.h"
-#include "ns3/source-application.h"
 
 #include <map>
 #include <vector>
@@ -48,7 +48,7 @@ struct RanJobCounters
  * from streams of their own whatever the settings are, so that runs with other settings have the
  * same jobs.
  */
-class RanJobSource : public SourceApplication
+class RanJobSource : public RanSource
 {
   public:
     static TypeId GetTypeId();
@@ -72,7 +72,7 @@ class RanJobSource : public SourceApplication
      * Make jobs faster or slower. What is left of the present interval is stretched as well.
      * \param factor over the nominal rate; zero pauses
      */
-    void SetRateFactor(double factor);
+    void SetRateFactor(double factor) override;
 
     /**
      * \return jobs that are neither finished nor lost

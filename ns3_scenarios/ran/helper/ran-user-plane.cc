@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
+#include <utility>
 
 namespace ns3
 {
@@ -30,6 +32,18 @@ constexpr uint32_t FIRST_UE_HOST = 1024;
 constexpr uint16_t IPV4_PROTOCOL = 0x0800;
 /// Bytes of an IPv4 header without options, followed by the ports
 constexpr uint32_t IPV4_HEADER_BYTES = 20;
+
+/// Bit of a tunnel endpoint identifier between sites
+constexpr uint32_t FORWARDED = 1U << 31;
+/// Bits of a tunnel endpoint identifier that say the flow
+constexpr uint32_t FLOW_BITS = 8;
+
+/// \param ue index of a user \param flow index of its flow \return its tunnel endpoint identifier
+uint32_t
+TeidOf(uint32_t ue, uint32_t flow)
+{
+    return ue << FLOW_BITS | flow;
+}
 
 /// What the user plane reads of an IP packet
 struct Addressing
@@ -79,7 +93,17 @@ RanUserPlane::GetTypeId()
     static TypeId tid = TypeId("ns3::RanUserPlane")
                             .SetParent<Object>()
                             .SetGroupName("Ran")
-                            .AddConstructor<RanUserPlane>();
+                            .AddConstructor<RanUserPlane>()
+                            .AddAttribute("PathSwitchDelay",
+                                          "From service by a new site to packets sent there.",
+                                          TimeValue(MilliSeconds(10)),
+                                          MakeTimeAccessor(&RanUserPlane::m_pathSwitchDelay),
+                                          MakeTimeChecker(Time(0)))
+                            .AddAttribute("MarkerTimeout",
+                                          "Wait for the End Marker of a former path.",
+                                          TimeValue(MilliSeconds(100)),
+                                          MakeTimeAccessor(&RanUserPlane::m_markerTimeout),
+                                          MakeTimeChecker(Time(0)));
     return tid;
 }
 
@@ -89,6 +113,15 @@ RanUserPlane::~RanUserPlane() = default;
 void
 RanUserPlane::DoDispose()
 {
+    for (Subscriber& subscriber : m_subscribers)
+    {
+        subscriber.pathSwitch.Cancel();
+        for (Tunnel& tunnel : subscriber.tunnels)
+        {
+            tunnel.release.Cancel();
+        }
+    }
+    m_transport = nullptr;
     m_anchors.clear();
     m_subscribers.clear();
     Object::DoDispose();
@@ -116,9 +149,10 @@ RanUserPlane::AddAnchor(Ptr<Node> node)
     auto device = MakeDevice(
         node,
         address,
-        [this, index](Ptr<Packet> packet, const Address&, const Address&, uint16_t) {
-            return SendFromAnchor(index, packet);
-        });
+        VirtualNetDevice::SendCallback(
+            [this, index](Ptr<Packet> packet, const Address&, const Address&, uint16_t) {
+                return SendFromAnchor(index, packet);
+            }));
     m_anchors.push_back({address, device});
     return address;
 }
@@ -131,20 +165,23 @@ RanUserPlane::AddUe(Ptr<RanUe> ue, Ptr<Node> node)
     auto device = MakeDevice(
         node,
         address,
-        [this, index](Ptr<Packet> packet, const Address&, const Address&, uint16_t) {
-            return SendFromUe(index, packet);
-        });
+        VirtualNetDevice::SendCallback(
+            [this, index](Ptr<Packet> packet, const Address&, const Address&, uint16_t) {
+                return SendFromUe(index, packet);
+            }));
     m_subscribers.resize(std::max<size_t>(m_subscribers.size(), index + 1));
-    m_subscribers[index] = {.ue = ue, .device = device, .ports = {}};
+    m_subscribers[index].ue = ue;
+    m_subscribers[index].device = device;
     return address;
 }
 
 void
-RanUserPlane::AddFlow(Ptr<RanUe> ue, RanQosFlow& qos, uint16_t port)
+RanUserPlane::AddFlow(Ptr<RanUe> ue, RanQosFlow& qos, uint16_t port, bool timed)
 {
     Subscriber& subscriber = m_subscribers[ue->id];
-    subscriber.ports.resize(qos.index + 1);
-    subscriber.ports[qos.index] = port;
+    subscriber.tunnels.resize(qos.index + 1);
+    subscriber.tunnels[qos.index].port = port;
+    subscriber.tunnels[qos.index].timed = timed;
     for (const RanDirection direction : {RAN_DL, RAN_UL})
     {
         const auto& bearer = qos.bearers[direction];
@@ -153,21 +190,88 @@ RanUserPlane::AddFlow(Ptr<RanUe> ue, RanQosFlow& qos, uint16_t port)
             continue;
         }
         const uint32_t index = ue->id;
-        bearer->SetReceiver([this, index, direction](const RanBearer::Packets& packets) {
-            direction == RAN_DL ? ArriveAtUe(index, packets) : ArriveAtSite(index, packets);
-        });
+        bearer->SetReceiver(Callback<void, const RanBearer::Packets&>(
+            [this, index, direction](const RanBearer::Packets& packets) {
+                direction == RAN_DL ? ArriveAtUe(index, packets) : LeaveSite(index, packets);
+            }));
         bearer->TraceConnectWithoutContext(
             "Drop",
             MakeBoundCallback(&RanUserPlane::DropAtBearer, &qos, direction));
     }
 }
 
+void
+RanUserPlane::SetTransport(Ptr<RanTransport> transport,
+                           const std::vector<uint32_t>& sites,
+                           const std::vector<uint32_t>& anchors)
+{
+    m_transport = transport;
+    m_siteNodes = sites;
+    m_anchorNodes = anchors;
+    for (uint32_t site = 0; site < sites.size(); ++site)
+    {
+        transport->SetReceiver(
+            sites[site],
+            RanTransport::Receiver([this, site](uint32_t teid, Ptr<Packet> packet, bool marker) {
+                ArriveAtSite(site, teid, packet, marker);
+            }));
+    }
+    for (uint32_t anchor = 0; anchor < anchors.size(); ++anchor)
+    {
+        transport->SetReceiver(
+            anchors[anchor],
+            RanTransport::Receiver([this, anchor](uint32_t, Ptr<Packet> packet, bool marker) {
+                if (!marker)
+                {
+                    ArriveAtAnchor(anchor, packet);
+                }
+            }));
+    }
+    transport->SetDropCallback(MakeCallback(&RanUserPlane::DropInTransport, this));
+}
+
+void
+RanUserPlane::SetPath(uint32_t tunnelClass, const std::vector<uint32_t>& nodes)
+{
+    m_transport->SetPath(tunnelClass, nodes);
+    if (nodes.back() == m_anchorNodes.front())
+    {
+        m_paths[{tunnelClass, nodes.front(), nodes.back()}] = nodes;
+    }
+}
+
+void
+RanUserPlane::EnsureForwarding(uint32_t tunnelClass, uint32_t site, uint32_t target)
+{
+    // Towards the core up to where the target's path joins, and from there back.
+    const uint32_t core = m_anchorNodes.front();
+    const auto& up = m_paths.at({tunnelClass, m_siteNodes[site], core});
+    const auto& down = m_paths.at({tunnelClass, m_siteNodes[target], core});
+    std::vector<uint32_t> nodes;
+    for (const uint32_t node : up)
+    {
+        nodes.push_back(node);
+        const auto joint = std::find(down.begin(), down.end(), node);
+        if (joint != down.end())
+        {
+            nodes.insert(nodes.end(), std::make_reverse_iterator(joint), down.rend());
+            break;
+        }
+    }
+    auto& laid = m_paths[{tunnelClass, m_siteNodes[site], m_siteNodes[target]}];
+    if (laid != nodes)
+    {
+        laid = nodes;
+        m_transport->SetPath(tunnelClass, nodes);
+    }
+}
+
 RanQosFlow*
 RanUserPlane::Classify(const Subscriber& subscriber, uint16_t source, uint16_t destination)
 {
-    for (size_t i = 0; i < subscriber.ports.size(); ++i)
+    for (size_t i = 0; i < subscriber.tunnels.size(); ++i)
     {
-        const uint16_t port = subscriber.ports[i];
+        const uint16_t port = subscriber.tunnels[i].port;
         if (port != 0 && (port == source || port == destination))
         {
             return subscriber.ue->qosFlows[i].get();
@@ -191,7 +295,7 @@ RanUserPlane::Mark(const RanUe& ue, RanQosFlow& qos, RanDirection direction, Ptr
 }
 
 bool
-RanUserPlane::SendFromAnchor(uint32_t /* anchor */, Ptr<Packet> packet)
+RanUserPlane::SendFromAnchor(uint32_t anchor, Ptr<Packet> packet)
 {
     const Addressing to = Read(packet);
     const uint32_t index = to.destinationHost - FIRST_UE_HOST;
@@ -199,14 +303,25 @@ RanUserPlane::SendFromAnchor(uint32_t /* anchor */, Ptr<Packet> packet)
     {
         return false;
     }
-    const Subscriber& subscriber = m_subscribers[index];
+    Subscriber& subscriber = m_subscribers[index];
     RanQosFlow* qos = Classify(subscriber, to.sourcePort, to.destinationPort);
     if (!qos || !qos->bearers[RAN_DL])
     {
         return false;
     }
     Mark(*subscriber.ue, *qos, RAN_DL, packet);
-    qos->bearers[RAN_DL]->Enqueue(packet);
+    if (!m_transport)
+    {
+        EnterBearer(index, qos->index, packet);
+        return true;
+    }
+    subscriber.tunnels[qos->index].anchor = static_cast<int>(anchor);
+    m_transport->Send(m_anchorNodes[anchor],
+                      m_siteNodes[subscriber.site],
+                      qos->tunnelClass,
+                      TeidOf(index, qos->index),
+                      static_cast<uint8_t>(qos->index),
+                      packet);
     return true;
 }
 
@@ -226,22 +341,179 @@ RanUserPlane::SendFromUe(uint32_t ue, Ptr<Packet> packet)
 }
 
 void
-RanUserPlane::ArriveAtUe(uint32_t ue, const RanBearer::Packets& packets)
+RanUserPlane::EnterBearer(uint32_t ue, uint32_t flow, Ptr<Packet> packet)
 {
-    for (const Ptr<Packet>& packet : packets)
+    const Subscriber& subscriber = m_subscribers[ue];
+    if (subscriber.tunnels[flow].timed)
     {
-        CountArrival(packet);
+        // Until the packet comes out of the bearer, the tag says when it went in.
+        RanPacketTag tag;
+        packet->RemovePacketTag(tag);
+        tag.radioNs = Simulator::Now().GetNanoSeconds();
+        packet->AddPacketTag(tag);
     }
-    DeliverTo(m_subscribers[ue].device, packets);
+    subscriber.ue->qosFlows[flow]->bearers[RAN_DL]->Enqueue(packet);
 }
 
 void
-RanUserPlane::ArriveAtSite(uint32_t /* ue */, const RanBearer::Packets& packets)
+RanUserPlane::ArriveAtUe(uint32_t ue, const RanBearer::Packets& packets)
 {
+    const Subscriber& subscriber = m_subscribers[ue];
     for (const Ptr<Packet>& packet : packets)
     {
-        ArriveAtAnchor(Read(packet).destinationHost - FIRST_ANCHOR_HOST, packet);
+        CountArrival(packet);
+        RanPacketTag tag;
+        packet->PeekPacketTag(tag);
+        if (subscriber.tunnels[tag.flow].timed)
+        {
+            packet->RemovePacketTag(tag);
+            tag.radioNs = Simulator::Now().GetNanoSeconds() - tag.radioNs;
+            packet->AddPacketTag(tag);
+        }
     }
+    DeliverTo(subscriber.device, packets);
+}
+
+void
+RanUserPlane::LeaveSite(uint32_t ue, const RanBearer::Packets& packets)
+{
+    const Subscriber& subscriber = m_subscribers[ue];
+    const uint32_t site = subscriber.ue->links.front()->cell->site;
+    for (const Ptr<Packet>& packet : packets)
+    {
+        RanPacketTag tag;
+        packet->PeekPacketTag(tag);
+        if (subscriber.tunnels[tag.flow].timed)
+        {
+            packet->RemovePacketTag(tag);
+            tag.radioNs = tag.Age().GetNanoSeconds();
+            packet->AddPacketTag(tag);
+        }
+        const uint32_t anchor = Read(packet).destinationHost - FIRST_ANCHOR_HOST;
+        if (!m_transport)
+        {
+            ArriveAtAnchor(anchor, packet);
+            continue;
+        }
+        m_transport->Send(m_siteNodes[site],
+                          m_anchorNodes.at(anchor),
+                          subscriber.ue->qosFlows[tag.flow]->tunnelClass,
+                          TeidOf(ue, tag.flow),
+                          static_cast<uint8_t>(tag.flow),
+                          packet);
+    }
+}
+
+void
+RanUserPlane::ArriveAtSite(uint32_t site, uint32_t teid, Ptr<Packet> packet, bool marker)
+{
+    const bool forwarded = teid & FORWARDED;
+    const uint32_t ue = (teid & ~FORWARDED) >> FLOW_BITS;
+    const uint32_t flow = teid & ((1U << FLOW_BITS) - 1);
+    Subscriber& subscriber = m_subscribers[ue];
+    Tunnel& tunnel = subscriber.tunnels[flow];
+    const uint32_t serving = subscriber.ue->links.front()->cell->site;
+    if (serving != site)
+    {
+        const uint32_t tunnelClass = subscriber.ue->qosFlows[flow]->tunnelClass;
+        const uint32_t from = m_siteNodes[site];
+        const uint32_t to = m_siteNodes[serving];
+        EnsureForwarding(tunnelClass, site, serving);
+        if (marker)
+        {
+            m_transport->SendEndMarker(from, to, tunnelClass, teid | FORWARDED);
+        }
+        else
+        {
+            m_transport
+                ->Send(from, to, tunnelClass, teid | FORWARDED, static_cast<uint8_t>(flow), packet);
+        }
+    }
+    else if (marker)
+    {
+        Release(ue, flow);
+    }
+    else if (tunnel.awaitsMarker && !forwarded)
+    {
+        tunnel.held.push_back(packet);
+    }
+    else
+    {
+        EnterBearer(ue, flow, packet);
+    }
+}
+
+void
+RanUserPlane::ServingChanged(RanUe& ue)
+{
+    if (!m_transport || ue.id >= m_subscribers.size() || !m_subscribers[ue.id].ue)
+    {
+        return; // it has no packets
+    }
+    Subscriber& subscriber = m_subscribers[ue.id];
+    if (Simulator::Now().IsZero())
+    {
+        subscriber.site = ue.links.front()->cell->site;
+    }
+    else if (subscriber.site != ue.links.front()->cell->site &&
+             !subscriber.pathSwitch.IsPending())
+    {
+        subscriber.pathSwitch =
+            Simulator::Schedule(m_pathSwitchDelay, &RanUserPlane::SwitchPath, this, ue.id);
+    }
+}
+
+void
+RanUserPlane::SwitchPath(uint32_t ue)
+{
+    Subscriber& subscriber = m_subscribers[ue];
+    const uint32_t former = subscriber.site;
+    subscriber.site = subscriber.ue->links.front()->cell->site;
+    if (former == subscriber.site)
+    {
+        return;
+    }
+    for (uint32_t flow = 0; flow < subscriber.tunnels.size(); ++flow)
+    {
+        Tunnel& tunnel = subscriber.tunnels[flow];
+        if (tunnel.anchor < 0)
+        {
+            continue;
+        }
+        tunnel.awaitsMarker = true;
+        tunnel.release.Cancel();
+        tunnel.release =
+            Simulator::Schedule(m_markerTimeout, &RanUserPlane::Release, this, ue, flow);
+        m_transport->SendEndMarker(m_anchorNodes[tunnel.anchor],
+                                   m_siteNodes[former],
+                                   subscriber.ue->qosFlows[flow]->tunnelClass,
+                                   TeidOf(ue, flow));
+    }
+}
+
+void
+RanUserPlane::Release(uint32_t ue, uint32_t flow)
+{
+    Tunnel& tunnel = m_subscribers[ue].tunnels[flow];
+    tunnel.awaitsMarker = false;
+    tunnel.release.Cancel();
+    for (const Ptr<Packet>& packet : std::exchange(tunnel.held, {}))
+    {
+        EnterBearer(ue, flow, packet);
+    }
+}
+
+void
+RanUserPlane::DropInTransport(Ptr<const Packet> packet)
+{
+    RanPacketTag tag;
+    if (!packet->PeekPacketTag(tag))
+    {
+        return; // an End Marker
+    }
+    RanQosFlow& qos = *m_subscribers[tag.ue].ue->qosFlows[tag.flow];
+    qos.paths[tag.direction].droppedTransportBits += 8ULL * tag.bytes;
+    qos.inFlightBits[tag.direction] -= 8LL * tag.bytes;
 }
 
 void

@@ -7,13 +7,15 @@
 
 #include "../model/ran-network.h"
 #include "../model/ran-packet-tag.h"
+#include "../model/ran-transport.h"
 
-#include "ns3/internet-stack-helper.h"
+#include "ns3/event-id.h"
 #include "ns3/node.h"
 #include "ns3/object.h"
 #include "ns3/virtual-net-device.h"
 
 #include <map>
+#include <tuple>
 #include <vector>
 
 namespace ns3
@@ -56,8 +58,32 @@ class RanUserPlane : public Object
      * \param ue a user that was added
      * \param qos its flow, with its bearers
      * \param port which one end of each of its packets has
+     * \param timed whether its packets are to say how long they were on the radio
      */
-    void AddFlow(Ptr<RanUe> ue, RanQosFlow& qos, uint16_t port);
+    void AddFlow(Ptr<RanUe> ue, RanQosFlow& qos, uint16_t port, bool timed);
+
+    /**
+     * Put a transport network between sites and anchors, before anything runs.
+     * \param transport the network
+     * \param sites its node of each site
+     * \param anchors its node of each anchor
+     */
+    void SetTransport(Ptr<RanTransport> transport,
+                      const std::vector<uint32_t>& sites,
+                      const std::vector<uint32_t>& anchors);
+
+    /**
+     * Lay a path between a site and an anchor.
+     * \param tunnelClass for which flows
+     * \param nodes of the transport network, from the site's to the anchor's
+     */
+    void SetPath(uint32_t tunnelClass, const std::vector<uint32_t>& nodes);
+
+    /**
+     * A user is served by another cell than before.
+     * \param ue the user
+     */
+    void ServingChanged(RanUe& ue);
 
   protected:
     void DoDispose() override;
@@ -70,12 +96,25 @@ class RanUserPlane : public Object
         Ptr<VirtualNetDevice> device; ///< where packets come out
     };
 
+    /// A flow as the user plane sees it
+    struct Tunnel
+    {
+        uint16_t port{0};             ///< that one end of its packets has
+        bool timed{false};            ///< its packets say how long they were on the radio
+        int anchor{-1};               ///< where its last downlink packet came from
+        bool awaitsMarker{false};     ///< forwarded packets are still to come
+        std::vector<Ptr<Packet>> held; ///< packets that came on the new path before them
+        EventId release;              ///< when the wait for the End Marker is given up
+    };
+
     /// A user as the user plane sees it
     struct Subscriber
     {
         Ptr<RanUe> ue;               ///< the user
         Ptr<VirtualNetDevice> device; ///< where packets come out
-        std::vector<uint16_t> ports; ///< by flow
+        std::vector<Tunnel> tunnels; ///< by flow
+        uint32_t site{0};            ///< where anchors send its packets
+        EventId pathSwitch;          ///< when they send them elsewhere
     };
 
     /**
@@ -98,10 +137,32 @@ class RanUserPlane : public Object
     void ArriveAtUe(uint32_t ue, const RanBearer::Packets& packets);
 
     /// Packets come out of an uplink bearer \param ue the user \param packets the packets
-    void ArriveAtSite(uint32_t ue, const RanBearer::Packets& packets);
+    void LeaveSite(uint32_t ue, const RanBearer::Packets& packets);
 
-    /// A packet has come through the transport network \param anchor where \param packet the packet
+    /**
+     * A downlink packet or End Marker comes out of a tunnel at a site.
+     * \param site where \param teid which tunnel \param packet the packet
+     * \param marker whether it is an End Marker
+     */
+    void ArriveAtSite(uint32_t site, uint32_t teid, Ptr<Packet> packet, bool marker);
+
+    /// A packet comes to an anchor \param anchor where \param packet the packet
     void ArriveAtAnchor(uint32_t anchor, Ptr<Packet> packet);
+
+    /// A downlink packet comes to its bearer \param ue the user \param flow index \param packet it
+    void EnterBearer(uint32_t ue, uint32_t flow, Ptr<Packet> packet);
+
+    /// Anchors send to the site that serves the user now \param ue the user
+    void SwitchPath(uint32_t ue);
+
+    /// All forwarded packets have come \param ue the user \param flow index
+    void Release(uint32_t ue, uint32_t flow);
+
+    /// \param site index \return a forwarding path of a class from it to another site is laid
+    void EnsureForwarding(uint32_t tunnelClass, uint32_t site, uint32_t target);
+
+    /// The transport network drops a packet \param packet the packet
+    void DropInTransport(Ptr<const Packet> packet);
 
     /// A bearer drops a packet \param qos whose \param direction which way \param packet the packet
     static void DropAtBearer(RanQosFlow* qos, RanDirection direction, Ptr<const Packet> packet);
@@ -126,6 +187,13 @@ class RanUserPlane : public Object
      */
     void CountArrival(Ptr<const Packet> packet);
 
+    Time m_pathSwitchDelay;                ///< from service by a new site to packets sent there
+    Time m_markerTimeout;                  ///< wait for the End Marker of a former path
+    Ptr<RanTransport> m_transport;         ///< between sites and anchors, or null
+    std::vector<uint32_t> m_siteNodes;     ///< nodes of the transport network
+    std::vector<uint32_t> m_anchorNodes;   ///< nodes of the transport network
+    /// Paths from sites to the core by class and site, and between sites by class and both
+    std::map<std::tuple<uint32_t, uint32_t, uint32_t>, std::vector<uint32_t>> m_paths;
     std::vector<Anchor> m_anchors;         ///< the core, then edge sites
     std::vector<Subscriber> m_subscribers; ///< by index of the user
 };
