@@ -5,6 +5,7 @@
 // The Python module `_ran`: the RAN model as the simulation worker uses it.
 
 #include "../helper/ran-network-helper.h"
+#include "../helper/ran-transport-lab.h"
 #include "../model/ran-units.h"
 
 #include "ns3/boolean.h"
@@ -152,6 +153,141 @@ Share(double dedicated, double minimum, double maximum)
     return {dedicated, minimum, maximum};
 }
 
+/// \param m the module, which gets what tests of the transport network need
+void
+BindTransportLab(py::module_& m)
+{
+    py::enum_<RanDiscipline>(m, "Discipline")
+        .value("fifo", RanDiscipline::FIFO)
+        .value("red", RanDiscipline::RED)
+        .value("codel", RanDiscipline::CODEL)
+        .value("fq_codel", RanDiscipline::FQ_CODEL)
+        .value("token_bucket", RanDiscipline::TOKEN_BUCKET);
+
+    py::class_<RanQueueSpec>(m, "QueueSpec")
+        .def(py::init<RanDiscipline, uint32_t, double>(),
+             py::arg("discipline") = RanDiscipline::FIFO,
+             py::arg("limit_packets") = 1000,
+             py::arg("rate_share") = 1.0);
+
+    using Counters = RanTransportLinkCounters;
+    py::class_<Counters>(m, "TransportLinkCounters")
+        .def_readonly("sent_packets", &Counters::sentPackets)
+        .def_readonly("sent_bits", &Counters::sentBits)
+        .def_readonly("delivered_packets", &Counters::deliveredPackets)
+        .def_readonly("delivered_bits", &Counters::deliveredBits)
+        .def_readonly("dropped_packets", &Counters::droppedPackets)
+        .def_readonly("dropped_bits", &Counters::droppedBits)
+        .def_readonly("lost_packets", &Counters::lostPackets)
+        .def_readonly("lost_bits", &Counters::lostBits)
+        .def_readonly("mean_delay_ms", &Counters::meanDelayMs)
+        .def_readonly("p95_delay_ms", &Counters::p95DelayMs)
+        .def_readonly("queue_packets", &Counters::queuePackets)
+        .def_readonly("queue_bytes", &Counters::queueBytes)
+        .def_readonly("mean_queue_packets", &Counters::meanQueuePackets)
+        .def_readonly("mean_queue_bytes", &Counters::meanQueueBytes)
+        .def_readonly("utilisation", &Counters::utilisation)
+        .def_readonly("discipline", &Counters::discipline);
+
+    using Stream = RanTransportLab::Stream;
+    py::class_<Stream>(m, "TransportStream")
+        .def_readonly("sent", &Stream::sent)
+        .def_readonly("dropped", &Stream::dropped)
+        .def_readonly("delivered", &Stream::delivered)
+        .def_readonly("end_markers", &Stream::endMarkers);
+
+    using Lab = RanTransportLab;
+    py::class_<Lab>(m, "TransportLab")
+        .def(py::init<>())
+        .def("add_node", &Lab::AddNode)
+        .def(
+            "add_link",
+            [](Lab& lab,
+               uint32_t first,
+               uint32_t second,
+               double rateBps,
+               int64_t delayNs,
+               const RanQueueSpec& queue,
+               double loss) {
+                return lab.GetTransport().AddLink(first,
+                                                  second,
+                                                  {rateBps, NanoSeconds(delayNs), loss, queue});
+            },
+            py::arg("first"),
+            py::arg("second"),
+            py::arg("rate_bps"),
+            py::arg("delay_ns"),
+            py::arg("queue") = RanQueueSpec(),
+            py::arg("loss") = 0.0)
+        .def("add_class", [](Lab& lab) { return lab.GetTransport().AddClass(); })
+        .def("set_path",
+             [](Lab& lab, uint32_t tunnelClass, const std::vector<uint32_t>& nodes) {
+                 lab.GetTransport().SetPath(tunnelClass, nodes);
+             })
+        .def("set_queue",
+             [](Lab& lab, uint32_t link, const RanQueueSpec& queue) {
+                 lab.GetTransport().SetQueue(link, queue);
+             })
+        .def(
+            "set_link_state",
+            [](Lab& lab, uint32_t link, bool up, double rateFactor, int64_t delayNs, double loss) {
+                lab.GetTransport().SetLinkState(link, up, rateFactor, NanoSeconds(delayNs), loss);
+            },
+            py::arg("link"),
+            py::arg("up") = true,
+            py::arg("rate_factor") = 1.0,
+            py::arg("extra_delay_ns") = 0,
+            py::arg("loss") = 0.0)
+        .def("remove_receiver",
+             [](Lab& lab, uint32_t node) {
+                 lab.GetTransport().SetReceiver(node, RanTransport::Receiver());
+             })
+        .def(
+            "add_stream",
+            [](Lab& lab,
+               uint32_t from,
+               uint32_t to,
+               uint32_t tunnelClass,
+               uint32_t bytes,
+               uint64_t count,
+               double intervalNs,
+               bool poisson,
+               int64_t startNs) {
+                Stream stream;
+                stream.from = from;
+                stream.to = to;
+                stream.tunnelClass = tunnelClass;
+                stream.bytes = bytes;
+                stream.count = count;
+                stream.intervalNs = intervalNs;
+                stream.poisson = poisson;
+                stream.startNs = startNs;
+                return lab.AddStream(stream);
+            },
+            py::arg("source"),
+            py::arg("target"),
+            py::arg("tunnel_class"),
+            py::arg("size_bytes"),
+            py::arg("count"),
+            py::arg("interval_ns") = 0.0,
+            py::arg("poisson") = false,
+            py::arg("start_ns") = 0)
+        .def("send_end_marker", &Lab::SendEndMarker)
+        .def("advance", &Lab::Advance)
+        .def("drain", &Lab::Drain)
+        .def("stream", &Lab::GetStream)
+        .def("counters",
+             [](Lab& lab, uint32_t link, uint32_t side) {
+                 return lab.GetTransport().TakeCounters(link, side);
+             })
+        .def("totals",
+             [](Lab& lab) {
+                 const RanTransportTotals& t = lab.GetTransport().GetTotals();
+                 return py::make_tuple(t.sent, t.delivered, t.dropped);
+             })
+        .def("held", [](Lab& lab) { return lab.GetTransport().CountHeld(); });
+}
+
 } // namespace
 
 PYBIND11_MODULE(_ran, m)
@@ -226,6 +362,8 @@ PYBIND11_MODULE(_ran, m)
         .def("collect", [](RanNetworkHelper& h, int64_t fromNs) {
             return Collect(h.GetNetwork(), fromNs);
         });
+
+    BindTransportLab(m);
 
     m.attr("CELL_COLUMNS") = Names(CELL_COLUMNS);
     m.attr("UE_COLUMNS") = Names(UE_COLUMNS);
