@@ -6,6 +6,7 @@
 
 #include "../helper/ran-network-helper.h"
 #include "../helper/ran-transport-lab.h"
+#include "../model/ran-gtp-header.h"
 #include "../model/ran-units.h"
 
 #include "ns3/boolean.h"
@@ -199,7 +200,8 @@ BindTransportLab(py::module_& m)
     using Lab = RanTransportLab;
     py::class_<Lab>(m, "TransportLab")
         .def(py::init<>())
-        .def("add_node", &Lab::AddNode)
+        .def("add_node", &Lab::AddNode, py::arg("stack") = false)
+        .def("count_static_routes", &Lab::CountStaticRoutes)
         .def(
             "add_link",
             [](Lab& lab,
@@ -286,6 +288,28 @@ BindTransportLab(py::module_& m)
                  return py::make_tuple(t.sent, t.delivered, t.dropped);
              })
         .def("held", [](Lab& lab) { return lab.GetTransport().CountHeld(); });
+
+    m.def("gtp_header",
+          [](uint8_t type, uint32_t teid, uint8_t qfi, uint8_t pduType, uint16_t payloadBytes) {
+              RanGtpHeader header;
+              header.messageType = static_cast<RanGtpHeader::MessageType>(type);
+              header.teid = teid;
+              header.qfi = qfi;
+              header.pduType = pduType;
+              header.payloadBytes = payloadBytes;
+              auto packet = Create<Packet>();
+              packet->AddHeader(header);
+              std::string bytes(packet->GetSize(), '\0');
+              packet->CopyData(reinterpret_cast<uint8_t*>(bytes.data()), packet->GetSize());
+              RanGtpHeader read;
+              packet->RemoveHeader(read);
+              return py::make_tuple(py::bytes(bytes),
+                                    +read.messageType,
+                                    read.teid,
+                                    read.qfi,
+                                    read.pduType,
+                                    read.payloadBytes);
+          });
 }
 
 } // namespace

@@ -6,6 +6,9 @@
 
 #include "../model/ran-packet-tag.h"
 
+#include "ns3/internet-stack-helper.h"
+#include "ns3/ipv4-static-routing-helper.h"
+#include "ns3/ipv4.h"
 #include "ns3/simulator.h"
 
 #include <stdexcept>
@@ -26,11 +29,30 @@ RanTransportLab::~RanTransportLab()
 }
 
 uint32_t
-RanTransportLab::AddNode()
+RanTransportLab::AddNode(bool stack)
 {
-    const uint32_t index = m_transport->AddNode(CreateObject<Node>());
+    auto node = CreateObject<Node>();
+    if (stack)
+    {
+        Ipv4StaticRoutingHelper routing;
+        InternetStackHelper internet;
+        internet.SetIpv6StackInstall(false);
+        internet.SetRoutingHelper(routing);
+        internet.Install(node);
+        routing.GetStaticRouting(node->GetObject<Ipv4>())
+            ->SetDefaultRoute(Ipv4Address("127.0.0.2"), 0);
+    }
+    const uint32_t index = m_transport->AddNode(node);
     m_transport->SetReceiver(index, MakeCallback(&RanTransportLab::Receive, this));
+    m_nodes.push_back(node);
     return index;
+}
+
+uint32_t
+RanTransportLab::CountStaticRoutes(uint32_t node) const
+{
+    Ipv4StaticRoutingHelper routing;
+    return routing.GetStaticRouting(m_nodes.at(node)->GetObject<Ipv4>())->GetNRoutes();
 }
 
 uint32_t

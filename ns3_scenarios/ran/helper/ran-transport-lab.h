@@ -44,9 +44,16 @@ class RanTransportLab
     ~RanTransportLab();
 
     /**
+     * \param stack whether the node already has an internet stack and a default route
      * \return index of a new node
      */
-    uint32_t AddNode();
+    uint32_t AddNode(bool stack);
+
+    /**
+     * \param node index of a node
+     * \return how many routes it has without those of paths
+     */
+    uint32_t CountStaticRoutes(uint32_t node) const;
 
     /**
      * Start a stream; its tunnel endpoint identifier is its index.
@@ -97,6 +104,7 @@ class RanTransportLab
     void Drop(Ptr<const Packet> packet);
 
     Ptr<RanTransport> m_transport;  ///< the network
+    std::vector<Ptr<Node>> m_nodes; ///< by index
     std::vector<Stream> m_streams;  ///< by index
 };
 

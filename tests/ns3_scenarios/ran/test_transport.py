@@ -87,6 +87,20 @@ def test_delay_of_one_packet_is_transmission_and_propagation(
     assert down == up == [hops * (transmission_ns + delay_ns)]
 
 
+def headers(model):
+    g_pdu, end_marker = (255, 0x12345678, 9, 1, 100), (254, 7, 0, 0, 0)
+    bytes_and_fields = [model.gtp_header(*fields) for fields in (g_pdu, end_marker)]
+    assert [fields[1:] for fields in bytes_and_fields] == [g_pdu, end_marker]
+    return [fields[0].hex(" ") for fields in bytes_and_fields]
+
+
+def test_gtp_headers_are_those_of_ts_29_281_and_ts_38_415(simulate):
+    assert simulate(headers) == [
+        "34 ff 00 6c 12 34 56 78 00 00 00 85 01 10 09 00",
+        "30 fe 00 00 00 00 00 07",
+    ]
+
+
 def end_marker(model):
     lab = chain(model, 2)
     stream = lab.add_stream(0, 2, 0, 1000, 5)
@@ -370,6 +384,21 @@ def test_a_new_path_takes_the_traffic_at_once_and_gives_it_back(simulate):
         for sent, received in delivered:
             other = 10 * MS <= sent < 20 * MS
             assert received - sent == 16_000 + (6 * MS if other else 2 * MS)
+
+
+def nodes_with_routes(model):
+    lab = model.TransportLab()
+    nodes = [lab.add_node(stack) for stack in (False, True, True)]
+    lab.add_link(0, 1, 1e9, MS)
+    lab.add_link(1, 2, 1e9, MS)
+    lab.set_path(lab.add_class(), nodes)
+    stream = lab.add_stream(2, 0, 0, 954, 1)
+    lab.drain()
+    return [lab.count_static_routes(node) for node in nodes], delays(lab.stream(stream))
+
+
+def test_nodes_keep_the_routes_they_have(simulate):
+    assert simulate(nodes_with_routes) == ([1, 2, 2], [2_016_000])
 
 
 def single_flow(model):
