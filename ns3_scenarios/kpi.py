@@ -249,6 +249,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         _c("to_node", _NAME, "", "Where it ends, in this direction."),
         _c("up", pa.bool_(), "", "Whether it carries anything, at the interval's end."),
         _c("rate_mbps", _F, "Mbit/s", "Rate in force."),
+        _c("propagation_ms", _F, "ms", "Propagation delay in force."),
         _c("queue", _NAME, "", "Queue discipline in force."),
         _c("util_pct", _F, "%", "Share of time that it transmits."),
         _c("throughput_mbps", _F, "Mbit/s", "Arrived at the other end, with all headers."),

@@ -4,6 +4,7 @@
 
 #include "ran-network-helper.h"
 
+#include "ran-job-server.h"
 #include "ran-source.h"
 
 #include "ns3/boolean.h"
@@ -42,6 +43,8 @@ SetAttributes(Ptr<Object> object, const RanAttributes& attributes)
     }
 }
 
+/// Port of the first application's servers
+constexpr uint16_t JOB_PORT = 3000;
 /// Mean reading time of a web page, of which a rate factor takes a share (3GPP2 C.R1002 model)
 constexpr double READING_TIME_S = 39;
 /// Web users go on reading, however little they are to ask for
@@ -62,6 +65,10 @@ RanNetworkHelper::RanNetworkHelper()
 
 RanNetworkHelper::~RanNetworkHelper()
 {
+    if (m_transport)
+    {
+        m_transport->Dispose();
+    }
     m_userPlane->Dispose();
     m_network->Dispose();
     Simulator::Destroy();
@@ -222,7 +229,7 @@ RanNetworkHelper::AddFlow(uint32_t ue, const RanFlowSpec& spec)
     }
     if (!spec.fullBuffer)
     {
-        m_userPlane->AddFlow(user, qos, spec.port);
+        m_userPlane->AddFlow(user, qos, spec.port, spec.jobs);
     }
     m_ports[{ue, qos.index}] = spec.port;
     return qos.index;
@@ -303,6 +310,103 @@ RanNetworkHelper::GetCharge(uint32_t ue) const
 }
 
 void
+RanNetworkHelper::AddEdgeSite(uint32_t servers,
+                              double gflops,
+                              uint32_t queueJobs,
+                              uint32_t nApplications)
+{
+    auto node = CreateObject<Node>();
+    m_internet.Install(node);
+    auto site = CreateObjectWithAttributes<RanEdgeSite>("Servers",
+                                                        UintegerValue(servers),
+                                                        "Gflops",
+                                                        DoubleValue(gflops),
+                                                        "MaxQueueJobs",
+                                                        UintegerValue(queueJobs));
+    for (uint16_t application = 0; application < nApplications; ++application)
+    {
+        node->AddApplication(
+            CreateObjectWithAttributes<RanJobServer>("Port",
+                                                     UintegerValue(JOB_PORT + application),
+                                                     "Site",
+                                                     PointerValue(site)));
+    }
+    m_edgeNodes.push_back(node);
+    m_edgeAddresses.push_back(m_userPlane->AddAnchor(node));
+    m_edgeSites.push_back(site);
+    m_jobSources.resize(nApplications);
+}
+
+void
+RanNetworkHelper::AddJobs(uint32_t ue,
+                          uint32_t flow,
+                          uint32_t application,
+                          const RanAttributes& attributes,
+                          double startS)
+{
+    auto source = CreateObject<RanJobSource>();
+    SetAttributes(source, attributes);
+    source->SetAttribute("Application", UintegerValue(application));
+    source->SetAttribute("Remote",
+                         AddressValue(InetSocketAddress(m_edgeAddresses.front(),
+                                                        JOB_PORT + application)));
+    source->SetStartTime(Seconds(startS));
+    m_ueNodes[ue]->AddApplication(source);
+    m_sources[{ue, flow}] = source;
+    m_jobSources.at(application).push_back(source);
+}
+
+void
+RanNetworkHelper::SetApplication(uint32_t application, uint32_t site, double fraction)
+{
+    for (const auto& source : m_jobSources.at(application))
+    {
+        source->SetTarget(m_edgeAddresses.at(site), JOB_PORT + application);
+        source->SetFraction(fraction);
+    }
+}
+
+void
+RanNetworkHelper::AddTransport(uint32_t nRouters, uint32_t nClasses)
+{
+    m_transport = CreateObject<RanTransport>();
+    std::vector<uint32_t> sites;
+    for (const auto& site : m_sites)
+    {
+        sites.push_back(m_transport->AddNode(site));
+    }
+    for (uint32_t router = 0; router < nRouters; ++router)
+    {
+        m_transport->AddNode(CreateObject<Node>());
+    }
+    std::vector<uint32_t> anchors{0};
+    for (const auto& edge : m_edgeNodes)
+    {
+        anchors.push_back(m_transport->AddNode(edge));
+    }
+    anchors.front() = m_transport->AddNode(m_core);
+    for (uint32_t k = 0; k < nClasses; ++k)
+    {
+        m_transport->AddClass();
+    }
+    m_userPlane->SetTransport(m_transport, sites, anchors);
+    m_network->SetServingChanged(MakeCallback(&RanUserPlane::ServingChanged, m_userPlane));
+}
+
+uint32_t
+RanNetworkHelper::AddLink(uint32_t first, uint32_t second, const RanTransportLinkSpec& spec)
+{
+    ++m_nLinks;
+    return m_transport->AddLink(first, second, spec);
+}
+
+void
+RanNetworkHelper::SetTunnelClass(uint32_t ue, uint32_t flow, uint32_t tunnelClass)
+{
+    m_network->GetUes().at(ue)->qosFlows.at(flow)->tunnelClass = tunnelClass;
+}
+
+void
 RanNetworkHelper::SetRateFactor(uint32_t ue, uint32_t flow, double factor, double fullBps)
 {
     RanQosFlow& qos = *m_network->GetUes()[ue]->qosFlows.at(flow);
@@ -354,9 +458,9 @@ RanNetworkHelper::Start()
 }
 
 void
-RanNetworkHelper::Advance(double seconds)
+RanNetworkHelper::Advance(int64_t ns)
 {
-    Simulator::Stop(Seconds(seconds));
+    Simulator::Stop(NanoSeconds(ns));
     Simulator::Run();
 }
 

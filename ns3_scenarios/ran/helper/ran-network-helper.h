@@ -6,8 +6,11 @@
 #define RAN_NETWORK_HELPER_H
 
 #include "../model/ran-battery.h"
+#include "../model/ran-edge-site.h"
 #include "../model/ran-network.h"
 #include "../model/ran-route.h"
+#include "../model/ran-transport.h"
+#include "ran-job-source.h"
 #include "ran-user-plane.h"
 
 #include "ns3/application.h"
@@ -65,6 +68,7 @@ struct RanFlowSpec
     uint64_t uplinkQueueBytes{300000};   ///< bound of the uplink queue
     bool codel{false};          ///< CoDel in its queues
     uint16_t port{0};           ///< that one end of its packets has
+    bool jobs{false};           ///< carries jobs of an edge application
 };
 
 /**
@@ -158,6 +162,110 @@ class RanNetworkHelper
     double GetCharge(uint32_t ue) const;
 
     /**
+     * Add an edge site, an anchor of its own.
+     * \param servers number of servers
+     * \param gflops speed of each, Gflop/s
+     * \param queueJobs bound of the queue
+     * \param nApplications how many applications may run there
+     */
+    void AddEdgeSite(uint32_t servers, double gflops, uint32_t queueJobs, uint32_t nApplications);
+
+    /**
+     * Let a user make jobs of an application.
+     * \param ue index of the user
+     * \param flow index of the flow that carries them
+     * \param application index of the application
+     * \param attributes of a RanJobSource
+     * \param startS when it starts, s
+     */
+    void AddJobs(uint32_t ue,
+                 uint32_t flow,
+                 uint32_t application,
+                 const RanAttributes& attributes,
+                 double startS);
+
+    /**
+     * Where an application runs, in flight too.
+     * \param application its index
+     * \param site index of the edge site
+     * \param fraction share of its jobs that are offloaded
+     */
+    void SetApplication(uint32_t application, uint32_t site, double fraction);
+
+    /**
+     * Put a transport network behind the sites. Its nodes are the sites, the routers, the edge sites
+     * and the core, in this order; links and paths are still to be added.
+     * \param nRouters number of routers
+     * \param nClasses classes of paths, one for each slice
+     */
+    void AddTransport(uint32_t nRouters, uint32_t nClasses);
+
+    /**
+     * \return the transport network, or null
+     */
+    Ptr<RanTransport> GetTransport() const
+    {
+        return m_transport;
+    }
+
+    /**
+     * \return the way of packets
+     */
+    Ptr<RanUserPlane> GetUserPlane() const
+    {
+        return m_userPlane;
+    }
+
+    /**
+     * \return number of links of the transport network
+     */
+    uint32_t GetNLinks() const
+    {
+        return m_nLinks;
+    }
+
+    /**
+     * \param first node of the transport network
+     * \param second node of the transport network
+     * \param spec the link
+     * \return its index
+     */
+    uint32_t AddLink(uint32_t first, uint32_t second, const RanTransportLinkSpec& spec);
+
+    /**
+     * Send a flow another way, in flight.
+     * \param ue index of the user
+     * \param flow index of its flow
+     * \param tunnelClass class of the paths that it takes
+     */
+    void SetTunnelClass(uint32_t ue, uint32_t flow, uint32_t tunnelClass);
+
+    /**
+     * \return the edge sites
+     */
+    const std::vector<Ptr<RanEdgeSite>>& GetEdgeSites() const
+    {
+        return m_edgeSites;
+    }
+
+    /**
+     * \param application its index
+     * \return the sources of its jobs
+     */
+    const std::vector<Ptr<RanJobSource>>& GetJobSources(uint32_t application) const
+    {
+        return m_jobSources.at(application);
+    }
+
+    /**
+     * \return number of applications
+     */
+    size_t GetNApplications() const
+    {
+        return m_jobSources.size();
+    }
+
+    /**
      * Let a flow send more or less than by itself, in flight.
      * \param ue index of the user
      * \param flow index of its flow
@@ -185,9 +293,9 @@ class RanNetworkHelper
 
     /**
      * Run.
-     * \param seconds simulated time
+     * \param ns simulated time, ns
      */
-    void Advance(double seconds);
+    void Advance(int64_t ns);
 
     /**
      * \return the network
@@ -224,6 +332,12 @@ class RanNetworkHelper
     std::map<std::tuple<uint32_t, uint16_t, bool>, bool> m_sinks; ///< by node, port, transport
     std::map<std::pair<uint32_t, uint32_t>, uint16_t> m_ports;    ///< by user and flow
     std::map<std::pair<uint32_t, uint32_t>, Ptr<Application>> m_sources; ///< by user and flow
+    Ptr<RanTransport> m_transport;                   ///< behind the sites, or null
+    uint32_t m_nLinks{0};                            ///< of the transport network
+    std::vector<Ptr<Node>> m_edgeNodes;              ///< by index of the edge site
+    std::vector<Ipv4Address> m_edgeAddresses;        ///< by index of the edge site
+    std::vector<Ptr<RanEdgeSite>> m_edgeSites;       ///< by index
+    std::vector<std::vector<Ptr<RanJobSource>>> m_jobSources; ///< by application
     std::map<uint16_t, bool> m_httpServers;          ///< ports on which the core serves pages
 };
 

@@ -12,6 +12,9 @@ import numpy as np
 from ns3_scenarios.geometry import sector_bearings_deg, site_positions_m
 from ns3_scenarios.scenario import (
     Antenna,
+    Application,
+    Link,
+    QueueDiscipline,
     RandomWalk,
     ScenarioConfig,
     Traffic,
@@ -25,6 +28,8 @@ FLOW_PORT = 1000
 """One end of every flow's packets has this port plus the flow's index."""
 HTTP_PORT = 2000
 """The same for flows of web pages."""
+JOB_PORT = 3000
+"""The same for flows of jobs, plus the application's index."""
 
 
 def add_cells(network: Any, scenario: ScenarioConfig) -> list[Any]:
@@ -57,17 +62,45 @@ def add_cells(network: Any, scenario: ScenarioConfig) -> list[Any]:
     return cells
 
 
+def add_infrastructure(network: Any, scenario: ScenarioConfig) -> None:
+    """Add the edge sites, and the transport network with its links; cells come first."""
+    if scenario.edge:
+        for site in scenario.edge.sites:
+            n_applications = len(scenario.edge.applications)
+            network.add_edge_site(site.servers, site.gflops, site.queue_jobs, n_applications)
+    if scenario.transport:
+        network.add_transport(len(scenario.transport.routers), len(scenario.slices))
+        nodes = scenario.transport_nodes
+        for link in scenario.links:
+            network.add_link(
+                nodes.index(link.ends[0]),
+                nodes.index(link.ends[1]),
+                link.rate_mbps * 1e6,
+                link.delay_ms,
+                link.loss_pct / 100,
+                queue_spec(link, link.queue),
+            )
+
+
+def queue_spec(link: Link, queue: QueueDiscipline) -> Any:
+    """The queue in front of a link."""
+    discipline = getattr(_ran.Discipline, queue)
+    return _ran.QueueSpec(discipline, link.queue_packets, link.token_bucket_pct / 100)
+
+
 def add_users(network: Any, scenario: ScenarioConfig, rng: np.random.Generator) -> None:
-    """Add the users of all groups, with their flows and traffic."""
+    """Add the users of all groups, with their flows, traffic and applications."""
+    applications = scenario.edge.applications if scenario.edge else ()
     for group in scenario.users:
         positions = placement.user_positions(scenario, group, rng)
         bound_m = max(placement.network_radius_m(scenario), float(np.abs(positions).max()))
         packets = any(item.kind != "full_buffer" for item in group.traffic)
+        jobs = scenario.applications(group)
         for number, (x_m, y_m, z_m) in enumerate(positions):
             spec = _ran.UeSpec()
             spec.x_m, spec.y_m, spec.z_m = x_m, y_m, z_m
             _set_movement(spec, group, number, bound_m, rng)
-            spec.internet = packets
+            spec.internet = packets or bool(jobs)
             ue = network.add_ue(spec, _array(scenario.ue_antenna))
             for index, item in enumerate(group.traffic):
                 _add_flow(network, scenario, group, ue, index, item)
@@ -83,6 +116,18 @@ def add_users(network: Any, scenario: ScenarioConfig, rng: np.random.Generator) 
                     source.tcp,
                     source.start_s,
                 )
+            for index, application in enumerate(jobs, len(group.traffic)):
+                _add_flow(network, scenario, group, ue, index, application)
+                network.add_jobs(
+                    ue,
+                    index,
+                    applications.index(application),
+                    traffic.job_attributes(application),
+                    float(rng.uniform() * application.interval_ms * 1e-3),
+                )
+    for index, application in enumerate(applications):
+        site = scenario.anchors.index(application.site) - 1
+        network.set_application(index, site, application.fraction)
 
 
 def _set_movement(
@@ -129,21 +174,31 @@ def _road(vehicle: Vehicle, x_m: float, y_m: float, z_m: float) -> list[tuple[fl
 
 
 def _add_flow(
-    network: Any, scenario: ScenarioConfig, group: UserGroup, ue: int, index: int, item: Traffic
+    network: Any,
+    scenario: ScenarioConfig,
+    group: UserGroup,
+    ue: int,
+    index: int,
+    item: Traffic | Application,
 ) -> None:
     qos = scenario.flow_qos(group, index, group.slice)
-    two_way = item.kind in ("tcp_bulk", "http")
+    kind = "jobs" if isinstance(item, Application) else item.kind
+    direction = "" if isinstance(item, Application) else item.direction
+    two_way = kind in ("jobs", "tcp_bulk", "http")
     spec = _ran.FlowSpec()
     spec.slice = [s.name for s in scenario.slices].index(group.slice)
     spec.delay_budget_ms = qos.delay_budget_ms
     spec.guaranteed_bps = qos.guaranteed_mbps * 1e6
-    spec.downlink = two_way or item.direction == "downlink"
-    spec.uplink = two_way or item.direction == "uplink"
-    spec.full_buffer = item.kind == "full_buffer"
+    spec.downlink = two_way or direction == "downlink"
+    spec.uplink = two_way or direction == "uplink"
+    spec.full_buffer = kind == "full_buffer"
     spec.downlink_queue_bytes = round(scenario.radio.dl_queue_kb * 1000)
     spec.uplink_queue_bytes = round(scenario.radio.ul_queue_kb * 1000)
     spec.codel = scenario.radio.queue_discipline == "codel"
-    spec.port = (HTTP_PORT if item.kind == "http" else FLOW_PORT) + index
+    spec.port = (HTTP_PORT if kind == "http" else FLOW_PORT) + index
+    if isinstance(item, Application) and scenario.edge:
+        spec.jobs = True
+        spec.port = JOB_PORT + scenario.edge.applications.index(item)
     network.add_flow(ue, spec)
 
 

@@ -11,8 +11,16 @@ import numpy as np
 from ns3_scenarios.controls import CellControl, ControlState, UeControl
 from ns3_scenarios.scenario import ScenarioConfig, resource_blocks
 from ns3_scenarios.worker.inside import traffic
-from ns3_scenarios.worker.inside.building import add_cells, add_users
+from ns3_scenarios.worker.inside.alarms import Alarms
+from ns3_scenarios.worker.inside.building import (
+    add_cells,
+    add_infrastructure,
+    add_users,
+    queue_spec,
+)
+from ns3_scenarios.worker.inside.faults import Faults
 from ns3_scenarios.worker.inside.rates import Rates
+from ns3_scenarios.worker.inside.routes import Routes
 from ns3_scenarios.worker.inside.tables import IntervalTables
 
 if TYPE_CHECKING:
@@ -41,12 +49,16 @@ class Simulation:
         self._interval = 0
         self._controls = ControlState.initial(scenario)
         self._cells = add_cells(self._network, scenario)
+        add_infrastructure(self._network, scenario)
         add_users(self._network, scenario, np.random.default_rng(seed))
         for cell, name in zip(self._cells, scenario.cell_ids, strict=True):
             self._set_cell(cell, name, None, self._controls.cells[name])
+        self._routes = Routes(scenario, self._network)
         self._network.start()
         self._rates = Rates(scenario, self._network)
+        self._faults = Faults(scenario, seed, self._network, self._cells, self._rates)
         self._tables = IntervalTables(scenario)
+        self._alarms = Alarms(scenario)
 
     @property
     def events(self) -> int:
@@ -73,6 +85,9 @@ class Simulation:
             for index, name in enumerate(self._scenario.ue_ids)
         ]
         self._rates.set_controls(controls)
+        self._routes.set_controls(controls)
+        self._set_links(controls)
+        self._set_applications(controls)
         if any(ordered):
             given = {
                 name: ue.model_copy(update={"target_cell": ""}) for name, ue in controls.ues.items()
@@ -88,9 +103,16 @@ class Simulation:
     def advance(self) -> dict[str, pa.RecordBatch]:
         """Run one reporting interval and report it."""
         start_ns = _ran.now_ns()
-        self._network.advance(self._scenario.interval_ms * 1e-3)
+        end_ns = start_ns + round(self._scenario.interval_ms * 1e6)
+        while (turn_ns := self._faults.next_ns()) is not None and turn_ns < end_ns:
+            if turn_ns > _ran.now_ns():
+                self._network.advance(turn_ns - _ran.now_ns())
+            self._faults.turn()
+        self._network.advance(end_ns - _ran.now_ns())
         raw = self._network.collect(start_ns)
-        tables = self._tables.build(self._interval, raw, self._controls)
+        tables = self._tables.build(self._interval, raw, self._controls, self._faults)
+        alarms = self._alarms.update(tables, self._faults.take_seen())
+        tables["alarm"] = self._tables.batch("alarm", self._interval, alarms)
         self._interval += 1
         return tables
 
@@ -141,6 +163,18 @@ class Simulation:
                 new.handover.ttt_ms,
                 offsets.tolist(),
             )
+
+    def _set_links(self, controls: ControlState) -> None:
+        for index, link in enumerate(self._scenario.links):
+            queue = controls.links[link.name].queue
+            if queue != self._controls.links[link.name].queue:
+                self._network.set_queue(index, queue_spec(link, queue))
+
+    def _set_applications(self, controls: ControlState) -> None:
+        for index, (name, new) in enumerate(controls.applications.items()):
+            if new != self._controls.applications[name]:
+                site = self._scenario.anchors.index(new.site) - 1
+                self._network.set_application(index, site, new.fraction)
 
     def _set_user(self, index: int, old: UeControl, new: UeControl) -> bool:
         """Set what is new of a user; says whether an order was given that holds only once."""

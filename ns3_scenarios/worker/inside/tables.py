@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ns3_scenarios.controls import ControlState
 from ns3_scenarios.kpi import TABLES, arrow_schema
-from ns3_scenarios.scenario import Qos, ScenarioConfig
+from ns3_scenarios.scenario import Application, Qos, ScenarioConfig
+from ns3_scenarios.worker.inside.faults import Faults
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -52,6 +53,11 @@ class _Interval:
     """A row for each bearer and carrier."""
     radio_delays: _Packets
     path_delays: _Packets
+    links: dict[str, Floats]
+    """Two rows for each link: from its first end to its second, and back."""
+    edge: dict[str, Floats]
+    jobs: dict[str, Floats]
+    job_delays: _Packets
     controls: ControlState
 
     @classmethod
@@ -66,6 +72,10 @@ class _Interval:
             flows=_columns(_ran.FLOW_COLUMNS, raw["flows"]),
             radio_delays=_Packets.of(raw["radio_delays"]),
             path_delays=_Packets.of(raw["path_delays"]),
+            links=_columns(_ran.LINK_COLUMNS, raw["links"]),
+            edge=_columns(_ran.EDGE_COLUMNS, raw["edge"]),
+            jobs=_columns(_ran.JOB_COLUMNS, raw["jobs"]),
+            job_delays=_Packets.of(raw["job_delays"]),
             controls=controls,
         )
 
@@ -98,14 +108,15 @@ class IntervalTables:
                 _array([""] if text else [0], field.type)
 
     def build(
-        self, interval: int, raw: dict[str, Any], controls: ControlState
+        self, interval: int, raw: dict[str, Any], controls: ControlState, faults: Faults
     ) -> dict[str, pa.RecordBatch]:
-        """The tables of one interval.
+        """The tables of one interval, without alarms.
 
         Args:
             interval: its index.
             raw: what `_ran.Network.collect` says.
             controls: in force during the interval.
+            faults: of the run.
         """
         now = _Interval.of(raw, controls)
         flow = self._flow(now)
@@ -116,13 +127,11 @@ class IntervalTables:
             "ue": self._ue(now),
             "neighbour": self._neighbour(now),
             "flow": flow,
-            "link": {},
-            "edge": {},
-            "application": {},
-            "alarm": {},
+            "link": self._link(now, faults),
+            "edge": self._edge(now),
+            "application": self._application(now),
         }
-        time_ms = (interval + 1) * self._scenario.interval_ms
-        return {name: self._batch(name, interval, time_ms, c) for name, c in columns.items()}
+        return {name: self.batch(name, interval, c) for name, c in columns.items()}
 
     def _cell(self, now: _Interval) -> dict[str, Any]:
         n_cells = len(self._cells)
@@ -294,7 +303,7 @@ class IntervalTables:
             "jitter_ms": _ratio(sums["jitter_ms"], sums["jitter_count"]),
             "packet_loss_pct": 100 * _ratio(dropped, dropped + sums["delivered"]),
             "throughput_mbps": sums["delivered"] / self._seconds / 1e6,
-            "edge_load_pct": np.full(n_slices, np.nan),
+            "edge_load_pct": self._edge_load_pct(now),
             "offered_mbps": sums["sent"] / self._seconds / 1e6,
             "within_budget_pct": 100 * _share_by(of_row[packets.row], within, n_slices),
             "degradation": [now.controls.slices[s].degradation for s in self._slices],
@@ -302,6 +311,98 @@ class IntervalTables:
                 "dl_prb_util_pct"
             ],
             "jain_index": _ratio(by_member.sum(1) ** 2, members * (by_member**2).sum(1)),
+        }
+
+    def _edge_load_pct(self, now: _Interval) -> Floats:
+        """By slice: load of the sites of its applications, NaN where it has none."""
+        edge = self._scenario.edge
+        load = np.full(len(self._slices), np.nan)
+        if edge is None:
+            return load
+        capacity = np.array([site.servers * site.gflops for site in edge.sites])
+        used = now.edge["utilisation"] * capacity
+        for index, name in enumerate(self._slices):
+            sites = sorted(
+                {
+                    self._scenario.anchors.index(now.controls.applications[a.name].site) - 1
+                    for a in edge.applications
+                    if self._application_slice(a) == name
+                }
+            )
+            if sites:
+                load[index] = 100 * used[sites].sum() / capacity[sites].sum()
+        return load
+
+    def _application_slice(self, application: Application) -> str:
+        return next(g.slice for g in self._scenario.users if g.name == application.users)
+
+    def _link(self, now: _Interval, faults: Faults) -> dict[str, Any]:
+        links = self._scenario.links
+        rows = now.links
+        states = [faults.link_state(link.name) for link in links]
+        both = np.repeat(np.arange(len(links)), 2)
+        return {
+            "link": [links[i].name for i in both],
+            "from_node": [end for link in links for end in link.ends],
+            "to_node": [end for link in links for end in reversed(link.ends)],
+            "up": [states[i].up for i in both],
+            "rate_mbps": [links[i].rate_mbps * states[i].rate_factor for i in both],
+            "propagation_ms": [links[i].delay_ms + states[i].extra_delay_ms for i in both],
+            "queue": [now.controls.links[links[i].name].queue for i in both],
+            "util_pct": 100 * rows["utilisation"],
+            "throughput_mbps": rows["delivered_bits"] / self._seconds / 1e6,
+            "delay_ms": rows["delay_ms"],
+            "delay_p95_ms": rows["delay_p95_ms"],
+            "loss_pct": 100 * _ratio(rows["missing_packets"], rows["packets"]),
+            "queue_packets": rows["queue_packets"],
+            **{
+                name: rows[name]
+                for name in (
+                    "queued_bits",
+                    "sent_bits",
+                    "delivered_bits",
+                    "dropped_bits",
+                    "lost_bits",
+                )
+            },
+        }
+
+    def _edge(self, now: _Interval) -> dict[str, Any]:
+        sites = self._scenario.anchors[1:]
+        placed = now.controls.applications
+        rows = now.edge
+        return {
+            "site": sites,
+            "applications": [",".join(a for a in placed if placed[a].site == s) for s in sites],
+            "util_pct": 100 * rows["utilisation"],
+            "background_pct": 100 * rows["background"],
+            "queue_jobs": rows["waiting"],
+            "jobs_in_system": rows["in_system"],
+            "jobs_arrived": rows["arrived"],
+            "jobs_completed": rows["completed"],
+            "jobs_dropped": rows["dropped"],
+            "waiting_ms": rows["wait_ms"],
+            "service_ms": rows["service_ms"],
+        }
+
+    def _application(self, now: _Interval) -> dict[str, Any]:
+        applications = self._scenario.edge.applications if self._scenario.edge else ()
+        settings = [now.controls.applications[a.name] for a in applications]
+        rows, delays, n = now.jobs, now.job_delays, len(applications)
+        return {
+            "application": [a.name for a in applications],
+            "slice": [self._application_slice(a) for a in applications],
+            "site": [s.site for s in settings],
+            "fraction": [s.fraction for s in settings],
+            **{
+                f"jobs_{name}": rows[name]
+                for name in ("made", "offloaded", "finished", "lost", "in_progress")
+            },
+            "within_deadline_pct": 100
+            * _ratio(rows["within_deadline"], rows["finished"] + rows["lost"]),
+            "latency_ms": _mean_by(delays.row, delays.delay_ms, n),
+            "latency_p95_ms": _percentile_by(delays.row, delays.delay_ms, n),
+            **{name: rows[name] for name in ("radio_ms", "transport_ms", "queue_ms", "compute_ms")},
         }
 
     def _traffic(self, now: _Interval, group: Ints, count: int) -> dict[str, Floats]:
@@ -336,22 +437,24 @@ class IntervalTables:
             out[f"{prefix}_queued_bits"] = sums["queued"]
         return out
 
-    def _batch(
-        self, table: str, interval: int, time_ms: float, columns: dict[str, Any]
-    ) -> pa.RecordBatch:
+    def batch(self, table: str, interval: int, columns: dict[str, Any]) -> pa.RecordBatch:
+        """A table of one interval from its columns."""
+        time_ms = (interval + 1) * self._scenario.interval_ms
         schema = self._schemas[table]
-        rows = len(columns[schema.names[2]]) if columns else 0
+        rows = len(columns[schema.names[2]])
         values = {
             "interval": np.full(rows, interval),
             "time_ms": np.full(rows, float(time_ms)),
             **columns,
         }
-        arrays = [_array(values.get(field.name, ()), field.type) for field in schema]
+        arrays = [_array(values[field.name], field.type) for field in schema]
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def _array(column: Any, type_: pa.DataType) -> pa.Array:
     """A column as Arrow has it; NaN becomes null."""
+    if pa.types.is_boolean(type_):
+        return pa.array([bool(value) for value in column], type_)
     if pa.types.is_dictionary(type_):
         return pa.array(list(column), pa.string()).dictionary_encode().cast(type_)
     numbers = np.asarray(column)

@@ -85,6 +85,20 @@ def application(item: sc.Traffic, rng: np.random.Generator) -> Application:
             raise TypeError(f"{item.kind} has no application")
 
 
+def job_attributes(item: sc.Application) -> dict[str, str]:
+    """Attributes of the source of an application's jobs."""
+    interval_s = item.interval_ms * 1e-3
+    poisson, random_work = item.arrivals == "poisson", item.work == "exponential"
+    return {
+        "Interval": _exponential(interval_s) if poisson else _constant(interval_s),
+        "Work": _exponential(item.work_gflop) if random_work else _constant(item.work_gflop),
+        "RequestBytes": str(round(item.request_kb * 1000)),
+        "ResponseBytes": str(round(item.response_kb * 1000)),
+        "LocalGflops": str(item.local_gflops),
+        "Deadline": f"{round(item.deadline_ms * 1e6)}ns",
+    }
+
+
 def _period_s(item: sc.ConstantBitRate | sc.Bursty) -> float:
     """Time between packets, to a whole nanosecond."""
     return round(item.packet_bytes * 8e3 / item.rate_mbps) * 1e-9
