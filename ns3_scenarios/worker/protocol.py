@@ -96,21 +96,34 @@ def send(
     crc = zlib.crc32(payload, zlib.crc32(text))
     wait = _Wait(timeout_s, check_alive)
     pending_fds = list(fds)
-    for part in (_PREFIX.pack(_MAGIC, len(text), len(payload), crc), text, payload):
-        view = memoryview(part)
-        while view:
-            wait.until_ready(sock, select.POLLOUT)
-            try:
-                if pending_fds:  # they travel with the first byte
-                    sent = socket.send_fds(sock, [view], pending_fds, _FLAGS)
-                    pending_fds = []
-                else:
-                    sent = sock.send(view, _FLAGS)
-            except BlockingIOError:
-                continue
-            except (BrokenPipeError, ConnectionResetError):
-                raise WorkerGoneError("the other side has closed the connection") from None
-            view = view[sent:]
+    views = [
+        memoryview(part)
+        for part in (_PREFIX.pack(_MAGIC, len(text), len(payload), crc), text, payload)
+    ]
+    while views:
+        wait.until_ready(sock, select.POLLOUT)
+        try:
+            sent = socket.send_fds(sock, views, pending_fds, _FLAGS)
+        except BlockingIOError:
+            continue
+        except (BrokenPipeError, ConnectionResetError):
+            raise WorkerGoneError("the other side has closed the connection") from None
+        pending_fds = []  # they travel with the first byte
+        while views and sent >= len(views[0]):
+            sent -= len(views.pop(0))
+        if views:
+            views[0] = views[0][sent:]
+
+
+def wait_for_message(
+    sock: socket.socket, *, timeout_s: float, check_alive: Callable[[], None] | None = None
+) -> None:
+    """Wait until there is something to receive, or the connection ends.
+
+    Raises:
+        WorkerTimeoutError: nothing came in time.
+    """
+    _Wait(timeout_s, check_alive).until_ready(sock, select.POLLIN)
 
 
 def receive(

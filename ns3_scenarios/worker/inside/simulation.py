@@ -56,6 +56,11 @@ class Simulation:
         """ns-3 events executed so far."""
         return int(_ran.event_count())
 
+    @property
+    def controls(self) -> ControlState:
+        """The controls in force."""
+        return self._controls
+
     def apply(self, controls: ControlState) -> None:
         """Put controls into force at the next slot."""
         geometry = links = False
