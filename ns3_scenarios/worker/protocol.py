@@ -7,6 +7,7 @@ both), the header and the payload. No call waits longer than it is told to.
 
 from __future__ import annotations
 
+import array
 import json
 import os
 import select
@@ -95,7 +96,7 @@ def send(
     _check_sizes(len(text), len(payload))
     crc = zlib.crc32(payload, zlib.crc32(text))
     wait = _Wait(timeout_s, check_alive)
-    pending_fds = list(fds)
+    ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
     views = [
         memoryview(part)
         for part in (_PREFIX.pack(_MAGIC, len(text), len(payload), crc), text, payload)
@@ -103,12 +104,12 @@ def send(
     while views:
         wait.until_ready(sock, select.POLLOUT)
         try:
-            sent = socket.send_fds(sock, views, pending_fds, _FLAGS)
+            sent = sock.sendmsg(views, ancillary, _FLAGS)
         except BlockingIOError:
             continue
         except (BrokenPipeError, ConnectionResetError):
             raise WorkerGoneError("the other side has closed the connection") from None
-        pending_fds = []  # they travel with the first byte
+        ancillary = []  # they travel with the first byte
         while views and sent >= len(views[0]):
             sent -= len(views.pop(0))
         if views:
