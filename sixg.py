@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         WorkerError,
     )
     from ns3_scenarios.library import load_scenario, scenario_names
+    from ns3_scenarios.live import LiveSimulation, Observation
     from ns3_scenarios.scenario import ScenarioConfig
     from ns3_scenarios.simulate import simulate
     from ns3_scenarios.sweeps import SweepSpec, load_spec, sweep
@@ -43,6 +44,8 @@ __all__ = [
     "ControlState",
     "Dataset",
     "DatasetError",
+    "LiveSimulation",
+    "Observation",
     "Provenance",
     "ScenarioConfig",
     "ScenarioError",
@@ -65,6 +68,7 @@ _HOMES = {
     "ns3_scenarios.controls": ("ControlChange", "ControlState", "Schedule"),
     "ns3_scenarios.dataset": ("Dataset",),
     "ns3_scenarios.library": ("load_scenario", "scenario_names"),
+    "ns3_scenarios.live": ("LiveSimulation", "Observation"),
     "ns3_scenarios.scenario": ("ScenarioConfig",),
     "ns3_scenarios.simulate": ("simulate",),
     "ns3_scenarios.sweeps": ("SweepSpec", "load_spec", "sweep"),

@@ -7,6 +7,7 @@ import atexit
 import os
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 
 from ns3_scenarios.controls import ControlChange, check_schedule
 from ns3_scenarios.errors import ScenarioError
@@ -44,17 +45,32 @@ def simulate(
         BuildError: the RAN model cannot be compiled.
         WorkerError: the worker does not start or stops answering.
     """
-    if isinstance(scenario, str):
-        scenario = load_scenario(scenario)
+    scenario = checked(scenario, seed)
     if duration_s is not None:
         changed = {**scenario.model_dump(), "duration_s": duration_s}
         scenario = parse_model(ScenarioConfig, changed, scenario.name)
-    if seed < 0:
-        raise ScenarioError(f"seed={seed} is not allowed; it must be 0 or more")
     schedule = tuple(schedule)
     check_schedule(schedule, scenario)
     with _lock:
         return _worker.run(scenario, schedule, seed, on_progress)
+
+
+def checked(scenario: ScenarioConfig | str | Path, seed: int) -> ScenarioConfig:
+    """The scenario that is meant.
+
+    Raises:
+        ScenarioError: the scenario or the seed cannot be used.
+    """
+    if not isinstance(scenario, ScenarioConfig):
+        scenario = load_scenario(scenario)
+    if seed < 0:
+        raise ScenarioError(f"seed={seed} is not allowed; it must be 0 or more")
+    return scenario
+
+
+def shared_worker() -> SimulationWorker:
+    """The worker of this process."""
+    return _worker
 
 
 def _start_afresh() -> None:

@@ -16,6 +16,7 @@ import shlex
 import signal
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -39,7 +40,7 @@ from ns3_scenarios.kpi import KPI_SCHEMA_VERSION
 from ns3_scenarios.ran.build import Progress
 from ns3_scenarios.scenario import ScenarioConfig, canonical_json
 from ns3_scenarios.traces import Provenance, Traces
-from ns3_scenarios.worker.process import Exit, Run, WorkerInfo, WorkerProcess
+from ns3_scenarios.worker.process import Child, Exit, WorkerInfo, WorkerProcess
 from ns3_scenarios.worker.protocol import Message
 
 START_TIMEOUT_S = 60.0
@@ -50,7 +51,8 @@ OnProgress = Callable[[int, int], None]
 """Called after each reporting interval with the intervals done and all intervals."""
 
 _LOGGER = logging.getLogger(__name__)
-_KILLS = (-signal.SIGKILL, -signal.SIGTERM)
+KILLS = (-signal.SIGKILL, -signal.SIGTERM)
+"""How a process ends that was ended from outside."""
 
 
 class _KilledError(Exception):
@@ -62,10 +64,10 @@ class _KilledError(Exception):
 
 
 class SimulationWorker:
-    """A warm simulation worker that runs one simulation at a time.
+    """A warm simulation worker, for runs and live simulations, which threads may share.
 
-    The process is started by the first run, or by `start`. Use it in a `with` statement, or call
-    `close`.
+    The process is started by the first simulation, or by `start`. Use it in a `with` statement, or
+    call `close`.
 
     Args:
         start_timeout_s: longest time that the process may take to become warm.
@@ -84,6 +86,7 @@ class SimulationWorker:
         self._stall_timeout_s = stall_timeout_s
         self._on_build = on_build
         self._process: WorkerProcess | None = None
+        self._starting = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -106,10 +109,10 @@ class SimulationWorker:
         return self._started().info
 
     def close(self) -> None:
-        """End the process; the next run would start another one."""
-        if self._process:
-            self._process.close()
-            self._process = None
+        """End the process and what it simulates; the next simulation would start another one."""
+        process, self._process = self._process, None
+        if process:
+            process.close()
 
     def run(
         self,
@@ -142,7 +145,7 @@ class SimulationWorker:
                 tables, done, info = self._run_once(request, on_progress)
             except _KilledError as killed:
                 if attempt == 2:
-                    _fail(f"{killed}; so did the first attempt", killed.stderr_tail, request)
+                    fail(f"{killed}; so did the first attempt", killed.stderr_tail, request)
                 warnings.warn(
                     f"{killed}; the simulation is run once more", RuntimeWarning, stacklevel=2
                 )
@@ -160,44 +163,63 @@ class SimulationWorker:
         )
         return Traces(tables, provenance, done["wall_s"], done["events"])
 
+    def start_live(self, request: dict[str, Any]) -> Child:
+        """Fork a child for a live simulation; it says `ready` once it is put together.
+
+        Args:
+            request: `scenario` and `seed` as JSON data, `idle_timeout_s` and `max_memory_mb`.
+
+        Raises:
+            UserError: there are too many live simulations.
+            BuildError: the RAN model cannot be compiled.
+            WorkerError: the worker does not start.
+        """
+        try:
+            return self._started().start("live", request)
+        except WorkerGoneError:  # since the last simulation; nothing is lost
+            self.close()
+            return self._started().start("live", request)
+
+    @property
+    def stall_timeout_s(self) -> float:
+        """Longest time that one reporting interval may take."""
+        return self._stall_timeout_s
+
     def _run_once(
         self, request: dict[str, Any], on_progress: OnProgress | None
     ) -> tuple[dict[str, pa.Table], dict[str, Any], WorkerInfo]:
         batches: dict[str, list[pa.RecordBatch]] = {}
         worker = self._started()
-        ended = False
         try:
-            with worker.start_run(request) as run:
+            with worker.start("run", request) as child:
                 while True:
-                    message = run.receive(self._stall_timeout_s)
+                    message = child.receive(self._stall_timeout_s)
                     if isinstance(message, Exit):
-                        ended = True
-                        _raise_exit(message, run, request)
+                        _raise_exit(message, child, request)
                     if message.kind in ("done", "error"):
-                        run.wait_for_exit()
-                        ended = True
+                        child.wait_for_exit()
                         if message.kind == "error":
-                            _raise_error(message, run, request)
-                        tables = {name: _table(parts) for name, parts in batches.items()}
+                            raise_error(message, child.stderr_tail(), request)
+                        tables = {name: joined(parts) for name, parts in batches.items()}
                         return tables, message.header, worker.info
-                    for name, batch in _decode(message):
+                    for name, batch in decode(message):
                         batches.setdefault(name, []).append(batch)
                     if on_progress:
                         on_progress(message.header["interval"] + 1, message.header["intervals"])
         except WorkerGoneError as error:
-            raise _KilledError(str(error), worker.stderr_tail()) from None
+            tail = worker.stderr_tail()
+            worker.close()
+            raise _KilledError(str(error), tail) from None
         except WorkerTimeoutError as error:
             raise WorkerError(f"the simulation does not go on: {error}") from None
-        finally:
-            if not ended:  # whatever happened, no child is left to itself
-                self.close()
 
     def _started(self) -> WorkerProcess:
-        if self._process is None:
-            self._process = WorkerProcess(
-                start_timeout_s=self._start_timeout_s, on_build=self._on_build
-            )
-        return self._process
+        with self._starting:
+            if self._process is None or self._process.is_closed:
+                self._process = WorkerProcess(
+                    start_timeout_s=self._start_timeout_s, on_build=self._on_build
+                )
+            return self._process
 
 
 def schedule_hash(schedule: Schedule) -> str:
@@ -214,7 +236,7 @@ def code_version() -> str:
         return "unknown"
 
 
-def _decode(message: Message) -> Iterator[tuple[str, pa.RecordBatch]]:
+def decode(message: Message) -> Iterator[tuple[str, pa.RecordBatch]]:
     """The record batches of an interval: one Arrow stream after the other."""
     start = 0
     for name, size in message.header["tables"].items():
@@ -223,26 +245,41 @@ def _decode(message: Message) -> Iterator[tuple[str, pa.RecordBatch]]:
         start += size
 
 
-def _table(batches: list[pa.RecordBatch]) -> pa.Table:
+def joined(batches: list[pa.RecordBatch]) -> pa.Table:
+    """The batches of several intervals as one table."""
     return pa.Table.from_batches(batches).unify_dictionaries().combine_chunks()
 
 
-def _raise_exit(end: Exit, run: Run, request: dict[str, Any]) -> NoReturn:
-    if end.code in _KILLS:
-        raise _KilledError(f"the simulation was killed: {end}", run.stderr_tail())
-    _fail(f"the simulation ended abnormally: {end}", run.stderr_tail(), request)
+def _raise_exit(end: Exit, child: Child, request: dict[str, Any]) -> NoReturn:
+    if end.code in KILLS:
+        raise _KilledError(f"the simulation was killed: {end}", child.stderr_tail())
+    fail(f"the simulation ended abnormally: {end}", child.stderr_tail(), request)
 
 
-def _raise_error(message: Message, run: Run, request: dict[str, Any]) -> NoReturn:
+def raise_error(message: Message, stderr_tail: str, request: dict[str, Any]) -> NoReturn:
+    """Raise what the child says: the user's mistake by its own class, or a `SimulationError`.
+
+    Args:
+        message: of the kind `error`.
+        stderr_tail: what the child has written to standard error.
+        request: what it was to do.
+    """
     header = message.header
     if header["type"] == "user":
         kind = getattr(errors, header["name"], UserError)
         raise kind(header["message"])
-    tail = f"{run.stderr_tail()}\n{header['traceback']}".strip()
-    _fail(f"the simulation failed: {header['name']}: {header['message']}", tail, request)
+    tail = f"{stderr_tail}\n{header['traceback']}".strip()
+    fail(f"the simulation failed: {header['name']}: {header['message']}", tail, request)
 
 
-def _fail(what: str, tail: str, request: dict[str, Any]) -> NoReturn:
+def fail(what: str, tail: str, request: dict[str, Any]) -> NoReturn:
+    """Raise a `SimulationError` that says how to reproduce it.
+
+    Args:
+        what: one sentence.
+        tail: the last lines of standard error.
+        request: what `inside/reproduce.py` is to run.
+    """
     reproduce = _reproduce_command(request)
     parts = (what, tail, f"To reproduce: {reproduce}" if reproduce else "")
     raise SimulationError(

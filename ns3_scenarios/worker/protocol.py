@@ -7,6 +7,7 @@ both), the header and the payload. No call waits longer than it is told to.
 
 from __future__ import annotations
 
+import array
 import json
 import os
 import select
@@ -95,22 +96,35 @@ def send(
     _check_sizes(len(text), len(payload))
     crc = zlib.crc32(payload, zlib.crc32(text))
     wait = _Wait(timeout_s, check_alive)
-    pending_fds = list(fds)
-    for part in (_PREFIX.pack(_MAGIC, len(text), len(payload), crc), text, payload):
-        view = memoryview(part)
-        while view:
-            wait.until_ready(sock, select.POLLOUT)
-            try:
-                if pending_fds:  # they travel with the first byte
-                    sent = socket.send_fds(sock, [view], pending_fds, _FLAGS)
-                    pending_fds = []
-                else:
-                    sent = sock.send(view, _FLAGS)
-            except BlockingIOError:
-                continue
-            except (BrokenPipeError, ConnectionResetError):
-                raise WorkerGoneError("the other side has closed the connection") from None
-            view = view[sent:]
+    ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+    views = [
+        memoryview(part)
+        for part in (_PREFIX.pack(_MAGIC, len(text), len(payload), crc), text, payload)
+    ]
+    while views:
+        wait.until_ready(sock, select.POLLOUT)
+        try:
+            sent = sock.sendmsg(views, ancillary, _FLAGS)
+        except BlockingIOError:
+            continue
+        except (BrokenPipeError, ConnectionResetError):
+            raise WorkerGoneError("the other side has closed the connection") from None
+        ancillary = []  # they travel with the first byte
+        while views and sent >= len(views[0]):
+            sent -= len(views.pop(0))
+        if views:
+            views[0] = views[0][sent:]
+
+
+def wait_for_message(
+    sock: socket.socket, *, timeout_s: float, check_alive: Callable[[], None] | None = None
+) -> None:
+    """Wait until there is something to receive, or the connection ends.
+
+    Raises:
+        WorkerTimeoutError: nothing came in time.
+    """
+    _Wait(timeout_s, check_alive).until_ready(sock, select.POLLIN)
 
 
 def receive(

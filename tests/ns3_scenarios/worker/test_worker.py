@@ -91,6 +91,29 @@ def test_same_seed_same_bytes_from_two_workers_at_once(
     assert first == second == to_bytes(undisturbed)
 
 
+def test_runs_at_once_in_one_worker(
+    worker: SimulationWorker,
+    scenario: ScenarioConfig,
+    endless: ScenarioConfig,
+    undisturbed: Traces,
+    to_bytes: ToBytes,
+) -> None:
+    def run(failing: bool) -> dict[str, bytes] | None:
+        if not failing:
+            return to_bytes(worker.run(scenario, seed=3))
+
+        def fail(done: int, total: int) -> None:
+            raise InterruptedError
+
+        with pytest.raises(InterruptedError):
+            worker.run(endless, on_progress=fail)
+        return None
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(run, [False, True] * 5))
+    assert results == [to_bytes(undisturbed), None] * 5
+
+
 def test_a_schedule_changes_what_comes_after_it(
     worker: SimulationWorker, scenario: ScenarioConfig, undisturbed: Traces
 ) -> None:
@@ -219,11 +242,11 @@ def test_a_worker_that_does_not_get_warm_in_time() -> None:
 def test_a_worker_with_threads_refuses_to_fork() -> None:
     text = """
 import threading, time
-from ns3_scenarios.worker.inside.__main__ import _check_single_thread
-_check_single_thread()
+from ns3_scenarios.worker.inside.forking import check_single_thread
+check_single_thread()
 threading.Thread(target=time.sleep, args=(1,)).start()
 try:
-    _check_single_thread()
+    check_single_thread()
 except RuntimeError as error:
     print(error)
 """
@@ -284,18 +307,35 @@ def test_a_worker_killed_between_runs_is_replaced(
 
 
 def test_a_simulation_that_stops_is_given_up(
-    endless: ScenarioConfig, children: Children, gone: Gone
+    scenario: ScenarioConfig, endless: ScenarioConfig, children: Children, gone: Gone
 ) -> None:
     pids: list[int] = []
 
     def stop(done: int, total: int) -> None:
         if not pids:
             pids.extend(children(worker.start().pid))
-            pids.append(worker.start().pid)
             os.kill(pids[0], signal.SIGSTOP)
 
     with SimulationWorker(stall_timeout_s=3) as worker:
+        pid = worker.start().pid
         with pytest.raises(WorkerError, match="no answer within 3 s"):
+            worker.run(endless, on_progress=stop)
+        assert gone(pids)
+        assert worker.run(scenario).events > 0
+        assert worker.start().pid == pid
+
+
+def test_a_worker_that_stops_is_given_up(endless: ScenarioConfig, gone: Gone) -> None:
+    pids: list[int] = []
+
+    def stop(done: int, total: int) -> None:
+        if not pids:
+            pids.append(worker.start().pid)
+            os.kill(pids[0], signal.SIGSTOP)
+            raise KeyboardInterrupt
+
+    with SimulationWorker() as worker:
+        with pytest.raises(KeyboardInterrupt):
             worker.run(endless, on_progress=stop)
         assert gone(pids)
 
