@@ -83,6 +83,8 @@ class ControlRange:
     """What is worth trying around the scenario's own setting, everything else being as it is."""
     group: str
     """Equal in controls that constrain each other and must change together; else the path."""
+    usual: Scalar | None = None
+    """The scenario's own setting, where another one may take all service away."""
 
 
 @lru_cache(maxsize=64)
@@ -117,7 +119,7 @@ def _of_cell(scenario: ScenarioConfig, cell: str, own: CellControl) -> Iterator[
     low, high = min(0.01, own.target_bler), max(0.4, own.target_bler)
     yield _number(at, CellControl, "target_bler", low, high, log=True)
     yield from _of_shares(at, own)
-    yield _choice(at, CellControl, "sleep_mode")
+    yield _choice(at, CellControl, "sleep_mode", own.sleep_mode)
     yield _number(at, CellControl, "wake_prb_pct", 0, max(60, own.wake_prb_pct))
     if own.handover:
         yield from _of_handover(f"{at}.handover", own.handover)
@@ -182,7 +184,7 @@ def _of_handover(at: str, own: HandoverControl) -> Iterator[ControlRange]:
 
 
 def _of_slice(name: str, own: SliceControl, routes: Routes) -> Iterator[ControlRange]:
-    yield _choice(f"slices.{name}", SliceControl, "degradation")
+    yield _choice(f"slices.{name}", SliceControl, "degradation", own.degradation)
     for site, by_anchor in own.routes.items():
         for anchor in by_anchor:
             path = f"slices.{name}.routes.{site}.{anchor}"
@@ -298,11 +300,13 @@ def _number(
     return ControlRange(path, "number", _unit(field), bounds, sweep, group or path)
 
 
-def _choice(above: str, model: type[Model], field: str) -> ControlRange:
+def _choice(
+    above: str, model: type[Model], field: str, usual: Scalar | None = None
+) -> ControlRange:
     """The range of a control that is one of a few words."""
     words = tuple(_schema(model, field)["enum"])
     path = f"{above}.{field}"
-    return ControlRange(path, "choice", "", words, words, path)
+    return ControlRange(path, "choice", "", words, words, path, usual)
 
 
 def _unit(field: str) -> str:

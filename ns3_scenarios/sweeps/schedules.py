@@ -30,6 +30,9 @@ from ns3_scenarios.sweeps.spec import (
     Variation,
 )
 
+USUAL_SHARE = 0.75
+"""How often a control that can take all service away is drawn as the scenario has it."""
+
 Limits = Mapping[str, tuple[float, float]]
 """Between what the numbers lie that something else sets, by path."""
 
@@ -187,7 +190,16 @@ def _draw(
         return _draw_shares(group, by_path, limits, scenario, random)
     if group.endswith(f".{GRID}"):
         return _draw_grid(group, by_path, limits, scenario, random)
-    return {path: _at(r.sweep, random.random()) for path, r in by_path.items()}
+    return {path: _drawn(r, random.random()) for path, r in by_path.items()}
+
+
+def _drawn(range_: ControlRange, share: float) -> Scalar:
+    if range_.usual is None:
+        return _at(range_.sweep, share)
+    if share < USUAL_SHARE:
+        return range_.usual
+    others = tuple(value for value in _listed(range_) if value != range_.usual)
+    return _at(others, (share - USUAL_SHARE) / (1 - USUAL_SHARE))
 
 
 def _at(values: Values, share: float) -> Scalar:
@@ -216,14 +228,14 @@ def _draw_grid(
         numerology = int(_at(tuple(possible) or (carrier.numerology,), shares[0]))
         values[fine] = numerology
     if wide in drawn:
-        possible = [b for b in _listed(drawn[wide]) if fits(scenario, cell, b, numerology)]
+        possible = [b for b in _listed(drawn[wide]) if fits(scenario, cell, float(b), numerology)]
         values[wide] = _at(tuple(possible) or (carrier.bandwidth_mhz,), shares[1])
     return values
 
 
-def _listed(range_: ControlRange) -> tuple[float, ...]:
+def _listed(range_: ControlRange) -> tuple[Scalar, ...]:
     assert isinstance(range_.sweep, tuple)
-    return tuple(float(value) for value in range_.sweep)
+    return range_.sweep
 
 
 def _draw_shares(

@@ -131,7 +131,9 @@ class RandomPiecewise(Model):
     its own sensible range (`ns3_scenarios.control_ranges`), all different. `all` in place of the
     mapping is short for `{"*": auto}`. What a path of its own gives a range, what `fixed` keeps as
     it is, and what the sweep varies are left out of `auto`. Controls that constrain each other
-    (slice shares of a cell, its bandwidth and numerology, a waypoint) are drawn together.
+    (slice shares of a cell, its bandwidth and numerology, a waypoint) are drawn together. Sleep
+    modes and degradation, which can take all service away, are three times out of four drawn as
+    the scenario has them.
 
     Two kinds of control are so many that `auto` draws them less often, and leaves them as they are
     until then. The offsets of a cell to its n neighbours wait n times as long, so that together

@@ -112,6 +112,16 @@ def test_shares_reach_from_little_to_nearly_everything() -> None:
     assert dedicated.count(0) / len(dedicated) == pytest.approx(0.5, abs=0.05)
 
 
+def test_what_takes_service_away_is_seldom_drawn() -> None:
+    scenario = lasting(load_scenario("quickstart"), 5000)
+    controls = {"cells.c0.sleep_mode": "auto", "slices.embb.degradation": "auto"}
+    seen = Counter(change.value for change in drawn(scenario, controls))
+    n = seen["none"] + seen["reduce_rate"] + seen["essential_only"]
+    assert seen["none"] / n == pytest.approx(0.75, abs=0.05)
+    assert seen["essential_only"] / n == pytest.approx(0.125, abs=0.04)
+    assert seen["off"] / (sum(seen.values()) - n) == pytest.approx(1 / 16, abs=0.03)
+
+
 def test_about_as_much_changes_among_users_as_among_cells() -> None:
     scenario = lasting(load_scenario("dense_urban"), 100)
     schedule = drawn(scenario)
