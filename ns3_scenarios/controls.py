@@ -123,7 +123,7 @@ class WaypointControl(Model):
     x_m: float = Field(ge=-1e5, le=1e5)
     y_m: float = Field(ge=-1e5, le=1e5)
     z_m: float = Field(ge=1, le=300)
-    speed_mps: float = Field(gt=0, le=40)
+    speed_mps: float = Field(ge=0.1, le=40)
 
 
 class UeControl(Model):
@@ -195,6 +195,14 @@ class ControlState(Model):
         """
         return _expand(self.model_dump(), path)
 
+    def below(self, path: str) -> list[str]:
+        """Paths that `path` means as in `expand`, or all that are below where it stops short.
+
+        Raises:
+            ControlError: no control matches.
+        """
+        return _expand(self.model_dump(), path, branches=True)
+
     def with_changes(self, changes: Iterable[ControlChange], scenario: ScenarioConfig) -> Self:
         """A copy with changes made together, checked against the scenario.
 
@@ -241,13 +249,14 @@ def check_schedule(schedule: Schedule, scenario: ScenarioConfig) -> None:
         ControlError: a change names no control, sets an impossible value, or comes too late.
     """
     state = ControlState.initial(scenario)
-    for interval in sorted({c.interval for c in schedule}):
+    in_order = sorted(schedule, key=lambda change: change.interval)
+    for interval, changes in itertools.groupby(in_order, key=lambda change: change.interval):
         if interval >= scenario.n_intervals:
             raise ControlError(
                 f"a change at interval {interval} comes after the last one, "
                 f"{scenario.n_intervals - 1}"
             )
-        state = state.with_changes((c for c in schedule if c.interval == interval), scenario)
+        state = state.with_changes(changes, scenario)
 
 
 def _initial_cell(scenario: ScenarioConfig, cell: str) -> CellControl:
@@ -283,9 +292,10 @@ def _initial_ue(scenario: ScenarioConfig, group: UserGroup) -> UeControl:
     waypoint = None
     if group.mobility.kind == "uav":
         first = group.mobility.waypoints[0] if group.mobility.waypoints else None
+        fence = group.mobility.geofence
         waypoint = WaypointControl(
-            x_m=first.x_m if first else 0,
-            y_m=first.y_m if first else 0,
+            x_m=first.x_m if first else min(max(0, fence.x_min_m), fence.x_max_m),
+            y_m=first.y_m if first else min(max(0, fence.y_min_m), fence.y_max_m),
             z_m=first.z_m if first and first.z_m else group.height_m,
             speed_mps=group.mobility.speed_mps,
         )
@@ -390,23 +400,32 @@ def _check_applications(state: ControlState, scenario: ScenarioConfig) -> None:
             )
 
 
-def _expand(tree: dict[str, Any], path: str) -> list[str]:
-    """Concrete paths that a path with `*` means in a tree of controls."""
-    found: list[tuple[str, Any]] = [("", tree)]
+def _expand(tree: dict[str, Any], path: str, *, branches: bool = False) -> list[str]:
+    """Concrete paths that a path with `*` means in a tree of controls, or that are below it."""
+    found: list[tuple[tuple[str, ...], Any]] = [((), tree)]
     for name in path.split("."):
-        below = []
-        for above, node in found:
-            if not isinstance(node, dict) or (name != "*" and name not in node):
-                raise _no_such(path, name, node)
-            names = node if name == "*" else (name,)
-            below += [(f"{above}.{n}" if above else n, node[n]) for n in names]
         # Not everything that a `*` matches has every control.
+        below = [
+            ((*above, n), node[n])
+            for above, node in found
+            if isinstance(node, dict)
+            for n in (node if name == "*" else (name,))
+            if n in node
+        ]
+        if not below and found and (name != "*" or not isinstance(found[0][1], dict)):
+            raise _no_such(path, name, found[0][1])
         found = [(above, node) for above, node in below if node is not None]
-    if not found:
-        raise ControlError(f"{path!r} matches no control of this scenario")
-    if any(isinstance(value, dict) for _, value in found):
+    if branches:
+        deep = ((above, _leaves(node, above)) for above, node in found if isinstance(node, dict))
+        by_branch = {above: list(leaves) for above, leaves in deep}
+        concrete = [leaf for at, _ in found for leaf in by_branch.get(at, [".".join(at)])]
+    elif any(isinstance(value, dict) for _, value in found):
         raise ControlError(f"{path!r} is not a control; it stops short of a value")
-    return [concrete for concrete, _ in found]
+    else:
+        concrete = [".".join(at) for at, _ in found]
+    if not concrete:
+        raise ControlError(f"{path!r} matches no control of this scenario")
+    return concrete
 
 
 def _leaves(node: dict[str, Any], above: tuple[str, ...]) -> Iterator[str]:

@@ -46,6 +46,12 @@ def neighbour_cells(scenario: ScenarioConfig, cell: str) -> list[str]:
     ]
 
 
+def network_radius_m(scenario: ScenarioConfig) -> float:
+    """Distance from the origin to the farthest site, plus half an inter-site distance."""
+    farthest = max(math.hypot(x_m, y_m) for x_m, y_m, _ in site_positions_m(scenario.layout))
+    return farthest + scenario.layout.isd_m / 2
+
+
 def _two_rows(n: int, isd_m: float) -> list[tuple[float, float]]:
     """Points in two rows around the origin, the first row first."""
     columns, rows = math.ceil(n / 2), min(n, 2)

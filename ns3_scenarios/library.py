@@ -201,15 +201,16 @@ def _shown(value: Any) -> str:
 def _follow(model: type[BaseModel], loc: Iterable[int | str]) -> tuple[str, type[BaseModel] | None]:
     """The dotted path that a location means, and the model of which its last part is a field.
 
-    pydantic puts the tag of a union into the location; it is no part of the path.
+    pydantic puts the tag of a union's member, or its name, into the location; it is no part of the
+    path.
     """
     parts: list[str] = []
     here: Any = model
     parent: type[BaseModel] | None = None
     for step in loc:
         here, members = _element(here)
-        if len(members) > 1:
-            tagged = [m for m in members if _tag(m) == step]
+        if members:
+            tagged = [m for m in members if step == _tag(m) or _is_name(str(step), m)]
             if tagged:
                 here = tagged[0]
                 continue
@@ -251,6 +252,11 @@ def _element(annotation: Any) -> tuple[Any, list[type[BaseModel]]]:
 def _tag(model: type[BaseModel]) -> Any:
     kind = model.model_fields.get("kind")
     return get_args(kind.annotation)[0] if kind and get_origin(kind.annotation) is Literal else None
+
+
+def _is_name(step: str, model: type[BaseModel]) -> bool:
+    """Whether this is how pydantic calls a member of a union without tags."""
+    return step == model.__name__ or step.endswith(f", {model.__name__}]")
 
 
 def _kinds(model: type[BaseModel], loc: Iterable[int | str]) -> list[Any]:

@@ -94,6 +94,12 @@ class ScenarioConfig(Model):
                     )
             if names.count(link.name) > 1:
                 raise ValueError(f"transport names link {link.name!r} more than once")
+            beside = [other.name for other in self.links if set(other.ends) == set(link.ends)]
+            if len(beside) > 1:
+                raise ValueError(
+                    f"links {beside[0]!r} and {beside[1]!r} join the same nodes, "
+                    f"{link.ends[0]!r} and {link.ends[1]!r}; put a router into one of them"
+                )
         for _ in nodes:
             for link in self.links:
                 if reached & set(link.ends):

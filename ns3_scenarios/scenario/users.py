@@ -271,7 +271,7 @@ class Uav(Model):
     """Flies a mission from waypoint to waypoint on a battery."""
 
     kind: Literal["uav"]
-    speed_mps: float = Field(default=10, gt=0, le=40)
+    speed_mps: float = Field(default=10, ge=0.1, le=40)
     waypoints: tuple[Position, ...] = Field(
         default=(), description="The mission; each UAV of a group begins with another of them."
     )

@@ -27,7 +27,7 @@ from ns3_scenarios.errors import ControlError, SweepError, UserError
 from ns3_scenarios.library import parse_model
 from ns3_scenarios.scenario import ScenarioConfig
 from ns3_scenarios.sweeps.schedules import draw_schedule
-from ns3_scenarios.sweeps.spec import RandomPiecewise, Scalar, SweepSpec, Variation
+from ns3_scenarios.sweeps.spec import FIXED, RandomPiecewise, Scalar, SweepSpec, Variation
 
 SCENARIO, CONTROLS = "scenario.", "controls."
 
@@ -109,17 +109,30 @@ def _dimensions(spec: SweepSpec) -> Iterator[tuple[str, Variation]]:
 
 
 def _check_no_overlap(spec: SweepSpec) -> None:
-    """A control that the schedule draws from interval 0 on cannot be varied as well."""
+    """A control whose range the schedule gives can be neither varied nor fixed as well."""
     if not isinstance(spec.schedule, RandomPiecewise):
         return
     state = ControlState.initial(spec.base)
+    ranges: set[str] = set()
+    fixed: set[str] = set()
     try:
-        drawn = {p for path in spec.schedule.controls for p in state.expand(path)}
+        for path, given in spec.schedule.controls.items():
+            if isinstance(given, Variation):
+                ranges.update(state.expand(path))
+            elif given == FIXED:
+                fixed.update(state.below(path))
+            else:
+                state.below(path)
     except ControlError as error:
         raise SweepError(f"schedule.controls: {error}") from None
+    if ranges & fixed:
+        raise SweepError(
+            f"schedule.controls gives {min(ranges & fixed)} a range and fixes it; leave out one of "
+            "them"
+        )
     for path in spec.vary:
         if path.startswith(CONTROLS):
-            both = drawn & set(state.expand(path.removeprefix(CONTROLS)))
+            both = ranges & set(state.expand(path.removeprefix(CONTROLS)))
             if both:
                 raise SweepError(
                     f"vary.{path} has no effect, as schedule.controls also sets {min(both)}; "
@@ -214,7 +227,7 @@ def _runs(spec: SweepSpec, configs: list[Config]) -> Iterator[Run]:
         for config in configs:
             try:
                 stream = f"{spec.design_seed}:{config.key}:{seed}"
-                drawn = draw_schedule(spec.schedule, config.scenario, stream)
+                drawn = draw_schedule(spec.schedule, config.scenario, stream, config.controls)
                 schedule = config.controls + drawn
                 check_schedule(schedule, config.scenario)
             except ControlError as error:
@@ -256,6 +269,12 @@ def _step(node: Any, name: str, path: str) -> list[tuple[str, Any]]:
         named = [(i, item) for i, item in items if name in (i, _name(item))]
         if named:
             return named
+    if node is None:
+        on = "; the sweep's own `random_faults: {}` switches them on"
+        raise SweepError(
+            f"vary.{SCENARIO}{path} leads nowhere: the scenario says nothing of what {name!r} "
+            f"belongs to{on if path.startswith('random_faults.') else ''}"
+        )
     names = _names(node)
     close = difflib.get_close_matches(name, names, n=1)
     hint = f", did you mean {close[0]!r}?" if close else ""

@@ -3,20 +3,50 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from random import Random
+from typing import Any
 
+from ns3_scenarios.control_ranges import (
+    GRID,
+    LEAST_MAX_PCT,
+    OFFSETS,
+    SHARES,
+    ControlRange,
+    Span,
+    Values,
+    control_ranges,
+    fits,
+)
 from ns3_scenarios.controls import ControlChange, ControlState, Schedule
 from ns3_scenarios.scenario import ScenarioConfig
-from ns3_scenarios.sweeps.spec import RandomPiecewise, Replay, ScheduleSpec
+from ns3_scenarios.sweeps.spec import (
+    AUTO,
+    RandomPiecewise,
+    Replay,
+    Scalar,
+    ScheduleSpec,
+    Variation,
+)
+
+USUAL_SHARE = 0.75
+"""How often a control that can take all service away is drawn as the scenario has it."""
+
+Limits = Mapping[str, tuple[float, float]]
+"""Between what the numbers lie that something else sets, by path."""
 
 
-def draw_schedule(spec: ScheduleSpec, scenario: ScenarioConfig, stream: str) -> Schedule:
+def draw_schedule(
+    spec: ScheduleSpec, scenario: ScenarioConfig, stream: str, start: Schedule = ()
+) -> Schedule:
     """Changes for one run, in the order of their intervals.
 
     Args:
         spec: how controls change.
         scenario: what they are controls of.
         stream: names the random stream; equal names give equal schedules.
+        start: how the configuration sets controls for the whole run; `auto` leaves them alone.
 
     Raises:
         ControlError: a path names no control.
@@ -24,14 +54,21 @@ def draw_schedule(spec: ScheduleSpec, scenario: ScenarioConfig, stream: str) -> 
     if isinstance(spec, Replay):
         return tuple(sorted(spec.changes, key=lambda change: change.interval))
     if isinstance(spec, RandomPiecewise):
-        return _random_piecewise(spec, scenario, stream)
+        changes = [
+            *_in_given_ranges(spec, scenario, stream),
+            *_in_own_ranges(spec, scenario, stream, start),
+        ]
+        return tuple(sorted(changes, key=lambda change: change.interval))
     return ()
 
 
-def _random_piecewise(spec: RandomPiecewise, scenario: ScenarioConfig, stream: str) -> Schedule:
+def _in_given_ranges(
+    spec: RandomPiecewise, scenario: ScenarioConfig, stream: str
+) -> Iterator[ControlChange]:
     state = ControlState.initial(scenario)
-    changes = []
     for pattern, variation in spec.controls.items():
+        if not isinstance(variation, Variation):
+            continue
         matched = state.expand(pattern)
         for path in matched if variation.each else [pattern]:
             # Python promises `random()` of a seeded `Random` never to change between versions.
@@ -39,7 +76,206 @@ def _random_piecewise(spec: RandomPiecewise, scenario: ScenarioConfig, stream: s
             interval = 0
             while interval < scenario.n_intervals:
                 value = variation.at(random.random())
-                changes.append(ControlChange(interval=interval, path=path, value=value))
-                spread = spec.max_gap_intervals - spec.min_gap_intervals + 1
-                interval += spec.min_gap_intervals + int(random.random() * spread)
-    return tuple(sorted(changes, key=lambda change: change.interval))
+                yield ControlChange(interval=interval, path=path, value=value)
+                interval += _gap(spec, random)
+
+
+def _in_own_ranges(
+    spec: RandomPiecewise, scenario: ScenarioConfig, stream: str, start: Schedule
+) -> Iterator[ControlChange]:
+    """Changes of the controls that are `auto`, group by group."""
+    if AUTO not in spec.controls.values():
+        return
+    state = ControlState.initial(scenario)
+    drawn: set[str] = set()
+    fixed: set[str] = set()
+    set_elsewhere: dict[str, Variation] = {}
+    for pattern, given in spec.controls.items():
+        if isinstance(given, Variation):
+            set_elsewhere |= dict.fromkeys(state.expand(pattern), given)
+        else:
+            (drawn if given == AUTO else fixed).update(state.below(pattern))
+    for change in start:
+        constant = Variation(values=(change.value,))
+        set_elsewhere |= dict.fromkeys(state.expand(change.path), constant)
+    free = drawn - fixed - set_elsewhere.keys()
+    groups: dict[str, list[ControlRange]] = {}
+    for range_ in control_ranges(scenario).values():
+        groups.setdefault(range_.group, []).append(range_)
+    members = {g: [r for r in whole if r.path in free] for g, whole in groups.items()}
+    stretches = _stretches(groups, [group for group in members if members[group]])
+    settings = state.model_dump()
+    for group, whole in groups.items():
+        if not members[group]:
+            continue
+        limits = {
+            r.path: _ends(set_elsewhere.get(r.path), _value(settings, r.path))
+            for r in whole
+            if r.path not in free
+        }
+        random = Random(f"{stream}:{group}")
+        stretch = stretches.get(group)
+        interval = 0 if stretch is None else int(random.random() * _gap(spec, random, stretch))
+        while interval < scenario.n_intervals:
+            for path, value in _draw(group, members[group], limits, scenario, random).items():
+                yield ControlChange(interval=interval, path=path, value=value)
+            interval += _gap(spec, random, stretch or 1.0)
+
+
+def _gap(spec: RandomPiecewise, random: Random, stretch: float = 1.0) -> int:
+    """Intervals until the next change."""
+    low, high = spec.min_gap_intervals * stretch, spec.max_gap_intervals * stretch
+    return int(low + random.random() * (high - low + 1))
+
+
+def _stretches(groups: Iterable[str], drawn: Iterable[str]) -> dict[str, float]:
+    """How many times longer the gaps are of the groups that are many (see `RandomPiecewise`).
+
+    Args:
+        groups: all of the scenario.
+        drawn: those that change.
+    """
+    neighbours: dict[str, int] = {}
+    changes_of_cells = 0.0
+    of_cells = [group for group in groups if group.startswith("cells.")]
+    for group in of_cells:
+        above, is_offset, _ = group.partition(OFFSETS)
+        changes_of_cells += not is_offset
+        if is_offset:
+            neighbours[above] = neighbours.get(above, 0) + 1
+    changes_of_cells += len(neighbours)
+    of_users = [group for group in drawn if group.startswith("ues.")]
+    stretches = dict.fromkeys(of_users, max(1.0, len(of_users) / changes_of_cells))
+    for group in of_cells:
+        above, is_offset, _ = group.partition(OFFSETS)
+        if is_offset:
+            stretches[group] = float(neighbours[above])
+    return stretches
+
+
+def _ends(variation: Variation | None, setting: Any) -> tuple[float, float]:
+    """Between what a number lies that has a range of its own, or else stays as it is."""
+    if variation is None:
+        return setting, setting
+    if variation.min is not None and variation.max is not None:
+        return variation.min, variation.max
+    numbers = [v for v in variation.values or () if isinstance(v, int | float)] or [setting]
+    return min(numbers), max(numbers)
+
+
+def _value(settings: Any, path: str) -> Any:
+    for name in path.split("."):
+        settings = settings[name]
+    return settings
+
+
+def _draw(
+    group: str,
+    members: Iterable[ControlRange],
+    limits: Limits,
+    scenario: ScenarioConfig,
+    random: Random,
+) -> dict[str, Scalar]:
+    """New values of the controls of a group, by path; possible together, whatever the others are.
+
+    Args:
+        group: their group.
+        members: ranges of those that are drawn.
+        limits: of those that are not.
+        scenario: what they are controls of.
+        random: where the draws come from.
+    """
+    by_path = {r.path: r for r in members}
+    if group.endswith(f".{SHARES}"):
+        return _draw_shares(group, by_path, limits, scenario, random)
+    if group.endswith(f".{GRID}"):
+        return _draw_grid(group, by_path, limits, scenario, random)
+    return {path: _drawn(r, random.random()) for path, r in by_path.items()}
+
+
+def _drawn(range_: ControlRange, share: float) -> Scalar:
+    if range_.usual is None:
+        return _at(range_.sweep, share)
+    if share < USUAL_SHARE:
+        return range_.usual
+    others = tuple(value for value in _listed(range_) if value != range_.usual)
+    return _at(others, (share - USUAL_SHARE) / (1 - USUAL_SHARE))
+
+
+def _at(values: Values, share: float) -> Scalar:
+    if isinstance(values, Span):
+        return Variation(min=values.min, max=values.max, log=values.log).at(share)
+    return Variation(values=values).at(share)
+
+
+def _draw_grid(
+    group: str,
+    drawn: Mapping[str, ControlRange],
+    limits: Limits,
+    scenario: ScenarioConfig,
+    random: Random,
+) -> dict[str, Scalar]:
+    """Bandwidth and numerology of a cell with which it holds a resource block."""
+    _, cell, _ = group.split(".")
+    carrier = scenario.cell_carrier(cell)
+    wide, fine = f"cells.{cell}.bandwidth_mhz", f"cells.{cell}.numerology"
+    shares = random.random(), random.random()
+    values: dict[str, Scalar] = {}
+    numerology = int(limits.get(fine, (0, 0))[1])
+    if fine in drawn:
+        narrowest_mhz, _ = limits.get(wide, (carrier.bandwidth_mhz, 0))
+        possible = [n for n in _listed(drawn[fine]) if fits(scenario, cell, narrowest_mhz, int(n))]
+        numerology = int(_at(tuple(possible) or (carrier.numerology,), shares[0]))
+        values[fine] = numerology
+    if wide in drawn:
+        possible = [b for b in _listed(drawn[wide]) if fits(scenario, cell, float(b), numerology)]
+        values[wide] = _at(tuple(possible) or (carrier.bandwidth_mhz,), shares[1])
+    return values
+
+
+def _listed(range_: ControlRange) -> tuple[Scalar, ...]:
+    assert isinstance(range_.sweep, tuple)
+    return range_.sweep
+
+
+def _draw_shares(
+    group: str, drawn: Collection[str], limits: Limits, scenario: ScenarioConfig, random: Random
+) -> dict[str, Scalar]:
+    """Shares of all slices of a cell: dedicated <= min <= max for each, no sum above 100.
+
+    Hundredths of a percent. What is guaranteed in all is even between nothing and everything;
+    every second slice has something dedicated.
+    """
+    names = [s.name for s in scenario.slices]
+
+    def path(name: str, field: str) -> str:
+        return f"{group}.{name}.{field}_pct"
+
+    def limit(name: str, field: str, otherwise: float, end: int) -> float:
+        return limits.get(path(name, field), (otherwise, otherwise))[end]
+
+    low = {n: limit(n, "min", limit(n, "dedicated", 0, 1), 1) for n in names}
+    rest = max(0.0, 100 - sum(low.values())) * random.random()
+    weights = {n: random.random() for n in names if path(n, "min") in drawn}
+    values: dict[str, Scalar] = {}
+    for name in names:
+        highest = least = low[name]
+        if name in weights:
+            more = rest * weights[name] / (sum(weights.values()) or 1)
+            highest = min(_hundredths(low[name] + more), limit(name, "max", 100, 0))
+            highest = least = max(highest, low[name])
+            values[path(name, "min")] = least
+        else:
+            least = limit(name, "min", 0, 0)
+        share = max(0.0, 2 * random.random() - 1)
+        if path(name, "dedicated") in drawn:
+            values[path(name, "dedicated")] = _hundredths(share * least)
+        share = random.random()
+        if path(name, "max") in drawn:
+            floor = max(highest, LEAST_MAX_PCT)
+            values[path(name, "max")] = max(floor, _hundredths(floor + share * (100 - floor)))
+    return values
+
+
+def _hundredths(value: float) -> float:
+    return math.floor(value * 100) / 100

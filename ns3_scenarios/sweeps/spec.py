@@ -11,10 +11,15 @@
     seeds: 1-4                            # or replications: 4
     schedule:                             # or constant, or replay
       kind: random_piecewise
-      controls:
+      controls:                           # or all: every control of the scenario
         cells.*.tilt_deg: {min: 0, max: 15, each: true}
+        cells.*.handover: auto            # everything below, each in its own sensible range
+        cells.*.handover.ttt_ms: fixed    # but not this
+    random_faults: {mean_gap_s: 2}        # instead of the scenario's; drawn by the seed
 
-A path goes through a list by an item's name or index, and through anything by `*`.
+A path goes through a list by an item's name or index, and through anything by `*`. Any field of
+`random_faults` can be varied too, as `scenario.random_faults.mean_gap_s`; where the scenario has
+none, `random_faults: {}` switches them on.
 """
 
 from __future__ import annotations
@@ -28,7 +33,7 @@ from pydantic import Field, field_validator, model_validator
 from ns3_scenarios.controls import ControlChange
 from ns3_scenarios.errors import ScenarioError, SweepError
 from ns3_scenarios.library import is_path, load_scenario, parse_model, read_yaml
-from ns3_scenarios.scenario import Model, ScenarioConfig
+from ns3_scenarios.scenario import Model, RandomFaults, ScenarioConfig
 
 Scalar = bool | int | float | str
 Design = Literal["sobol", "latin_hypercube", "grid", "random"]
@@ -112,24 +117,57 @@ class Constant(Model):
     kind: Literal["constant"] = "constant"
 
 
+ALL, EVERYTHING = "all", "*"
+AUTO, FIXED = "auto", "fixed"
+
+
 class RandomPiecewise(Model):
     """Every control keeps a random value for a random number of intervals, then takes another.
 
     Each control path (each match of a `*` with `each`) changes in its own rhythm, from interval 0
     on, drawn anew for each configuration and seed.
+
+    `auto` in place of a range draws every control that the path means, or that is below it, from
+    its own sensible range (`ns3_scenarios.control_ranges`), all different. `all` in place of the
+    mapping is short for `{"*": auto}`. What a path of its own gives a range, what `fixed` keeps as
+    it is, and what the sweep varies are left out of `auto`. Controls that constrain each other
+    (slice shares of a cell, its bandwidth and numerology, a waypoint) are drawn together. Sleep
+    modes and degradation, which can take all service away, are three times out of four drawn as
+    the scenario has them.
+
+    Two kinds of control are so many that `auto` draws them less often, and leaves them as they are
+    until then. The offsets of a cell to its n neighbours wait n times as long, so that together
+    they change as often as any other control of the cell. Controls of users wait longer by as much
+    as the drawn ones outnumber the controls of all cells, so that no more of them than of cells
+    change per interval. An order such as `target_cell` is given at such times.
     """
 
     kind: Literal["random_piecewise"]
-    controls: dict[str, Variation] = Field(min_length=1)
+    controls: dict[str, Variation | Literal["auto", "fixed"]] = Field(min_length=1)
     min_gap_intervals: int = Field(default=2, ge=1, le=100_000)
     max_gap_intervals: int = Field(default=8, ge=1, le=100_000)
 
     @field_validator("controls", mode="before")
     @classmethod
-    def _without_prefix(cls, controls: Any) -> Any:
+    def _spelt_out(cls, controls: Any) -> Any:
+        if controls == ALL:
+            return {EVERYTHING: AUTO}
         if not isinstance(controls, dict):
-            return controls
+            raise ValueError(f"{controls!r} must be {ALL!r}, or a mapping of paths to ranges")
+        for path, given in controls.items():
+            if not isinstance(given, dict | Variation) and given not in (AUTO, FIXED):
+                raise ValueError(
+                    f"{path}: {given!r} must be {AUTO!r}, {FIXED!r}, or a range such as "
+                    "{min: 0, max: 1}"
+                )
         return {str(path).removeprefix("controls."): v for path, v in controls.items()}
+
+    @field_validator("controls")
+    @classmethod
+    def _draws_something(cls, controls: dict[str, Any]) -> dict[str, Any]:
+        if all(given == FIXED for given in controls.values()):
+            raise ValueError(f"everything is {FIXED!r}; give a range or {AUTO!r} as well")
+        return controls
 
     @model_validator(mode="after")
     def _gaps_are_ordered(self) -> Self:
@@ -170,6 +208,9 @@ class SweepSpec(Model):
         description="Of the simulations: '1-50', '1-4, 9', a list, or `replications: N` for 1-N.",
     )
     schedule: ScheduleSpec = Constant()
+    random_faults: RandomFaults | None = Field(
+        default=None, description="Instead of the scenario's; `{}` switches them on."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -208,8 +249,12 @@ class SweepSpec(Model):
 
     @property
     def base(self) -> ScenarioConfig:
-        """The scenario with the sweep's own duration and interval."""
-        own = {"duration_s": self.duration_s, "interval_ms": self.interval_ms}
+        """The scenario with the sweep's own duration, interval and random faults."""
+        own: dict[str, Any] = {
+            "duration_s": self.duration_s,
+            "interval_ms": self.interval_ms,
+            "random_faults": self.random_faults,
+        }
         changed = {name: value for name, value in own.items() if value is not None}
         if not changed:
             return self.scenario

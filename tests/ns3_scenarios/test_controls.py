@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ns3_scenarios.controls import ControlChange, ControlState, check_schedule
 from ns3_scenarios.errors import ControlError
 from ns3_scenarios.library import load_scenario
+from ns3_scenarios.scenario import ScenarioConfig
 
 SCENARIO = load_scenario("quickstart")
 INITIAL = ControlState.initial(SCENARIO)
@@ -67,6 +68,30 @@ def test_star_means_every_name_at_its_place() -> None:
     assert len(INITIAL.expand("cells.*.slices.*.max_pct")) == 9
     state = after(("cells.*.tilt_deg", 7))
     assert {cell.tilt_deg for cell in state.cells.values()} == {7}
+
+
+def test_star_passes_over_what_has_no_such_control(everything: ScenarioConfig) -> None:
+    state = ControlState.initial(everything)
+    first = [f"c{i}" for i in range(0, 12, 2)]
+    assert state.expand("cells.*.handover.ttt_ms") == [f"cells.{c}.handover.ttt_ms" for c in first]
+    offsets = [f"cells.{c}.handover.cio_db.c2" for c in first if c != "c2"]
+    assert state.expand("cells.*.handover.cio_db.c2") == offsets
+    assert state.expand("ues.*.waypoint.z_m") == ["ues.u0.waypoint.z_m", "ues.u1.waypoint.z_m"]
+    assert state.expand("*.*.queue") == [f"links.{link.name}.queue" for link in everything.links]
+    for path in ("cells.c1.handover.ttt_ms", "ues.u2.waypoint.z_m"):
+        with pytest.raises(ControlError, match="matches no control of this scenario"):
+            state.expand(path)
+
+
+def test_path_that_stops_short_takes_in_what_is_below(everything: ScenarioConfig) -> None:
+    state = ControlState.initial(everything)
+    paths = list(state.paths())
+    assert state.below("*") == paths
+    assert state.below("cells.c1") == [p for p in paths if p.startswith("cells.c1.")]
+    assert state.below("cells.*.tilt_deg") == state.expand("cells.*.tilt_deg")
+    assert state.below("ues.*.waypoint") == [p for p in paths if ".waypoint." in p]
+    with pytest.raises(ControlError, match="'links' matches no control"):
+        INITIAL.below("links")
 
 
 def test_changes_are_made_together() -> None:

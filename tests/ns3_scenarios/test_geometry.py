@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from ns3_scenarios.geometry import sector_bearings_deg, site_positions_m
+from ns3_scenarios.geometry import network_radius_m, sector_bearings_deg, site_positions_m
 from ns3_scenarios.library import load_scenario
 from ns3_scenarios.scenario import Layout, Placement, Position, ScenarioConfig
 from ns3_scenarios.simulate import simulate
@@ -34,6 +34,14 @@ def test_office_has_two_rows_of_six() -> None:
     assert sorted({x for x, _, _ in sites}) == [-50, -30, -10, 10, 30, 50]
     assert sorted({y for _, y, _ in sites}) == [-10, 10]
     assert {z for _, _, z in sites} == {3}
+
+
+def test_network_reaches_half_a_distance_beyond_its_farthest_site() -> None:
+    base = load_scenario("dense_urban")
+    assert network_radius_m(base) == pytest.approx(200 + 100)
+    assert network_radius_m(base.model_copy(update={"layout": LAYOUTS["hexagonal"]})) == (
+        pytest.approx(1000 + 250)
+    )
 
 
 def test_sectors_share_the_circle() -> None:

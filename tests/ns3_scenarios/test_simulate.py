@@ -34,6 +34,18 @@ def test_mistakes_are_found_before_anything_runs() -> None:
         simulate("quickstart", [ControlChange(interval=20, path="cells.c0.tilt_deg", value=1)])
 
 
+def test_order_is_given_once_and_not_with_every_later_change() -> None:
+    changes = [
+        ControlChange(interval=1, path="ues.u0.target_cell", value="c1"),
+        ControlChange(interval=8, path="cells.c2.tilt_deg", value=12),
+    ]
+    users = simulate("quickstart", changes, duration_s=2)["ue"].to_pandas()
+    cells = list(users[users.ue == "u0"].cell)
+    assert cells[0] == "c0"
+    assert cells[1] == "c1"  # a worse cell, which it soon leaves
+    assert cells[-4:] == ["c0"] * 4
+
+
 def test_a_fork_of_this_process_has_a_worker_of_its_own() -> None:
     before = simulate("quickstart", duration_s=0.2)
     pid = os.fork()

@@ -9,7 +9,7 @@ from typing import Any
 import _ran
 import numpy as np
 
-from ns3_scenarios.geometry import sector_bearings_deg, site_positions_m
+from ns3_scenarios.geometry import network_radius_m, sector_bearings_deg, site_positions_m
 from ns3_scenarios.scenario import (
     Antenna,
     Application,
@@ -93,7 +93,7 @@ def add_users(network: Any, scenario: ScenarioConfig, rng: np.random.Generator) 
     applications = scenario.edge.applications if scenario.edge else ()
     for group in scenario.users:
         positions = placement.user_positions(scenario, group, rng)
-        bound_m = max(placement.network_radius_m(scenario), float(np.abs(positions).max()))
+        bound_m = max(network_radius_m(scenario), float(np.abs(positions).max()))
         packets = any(item.kind != "full_buffer" for item in group.traffic)
         jobs = scenario.applications(group)
         for number, (x_m, y_m, z_m) in enumerate(positions):

@@ -3,19 +3,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ns3_scenarios.geometry import sector_bearings_deg, site_positions_m
 from ns3_scenarios.scenario import ScenarioConfig, UserGroup
-
-
-def network_radius_m(scenario: ScenarioConfig) -> float:
-    """Distance from the origin to the farthest site, plus half an inter-site distance."""
-    farthest = max(math.hypot(x, y) for x, y, _ in site_positions_m(scenario.layout))
-    return farthest + scenario.layout.isd_m / 2
 
 
 def user_positions(

@@ -154,6 +154,26 @@ def test_star_gives_one_value_to_all_and_each_gives_one_to_every_match() -> None
     assert len({s.delay_budget_ms for s in apart.scenario.slices}) == 3
 
 
+def test_controls_that_only_some_cells_have_can_be_varied() -> None:
+    offset = "controls.cells.*.handover.cio_db.c0"
+    vary = {
+        "controls.cells.*.handover.a3_offset_db": {"min": 4, "max": 6, "each": True},
+        offset: {"values": [3]},
+        "controls.cells.c2.sleep_mode": {"values": ["deep"]},
+        "controls.slices.embb.degradation": {"values": ["reduce_rate"]},
+        "controls.ues.*.flows.xr0.slice": {"values": ["embb"]},
+    }
+    (config,) = plan(spec_of(scenario="fr3_wideband", n_configs=1, vary=vary)).configs
+    state = ControlState.initial(config.scenario).with_changes(config.controls, config.scenario)
+    first = [f"c{i}" for i in range(0, 18, 2)]
+    assert list(config.values)[:9] == [f"controls.cells.{c}.handover.a3_offset_db" for c in first]
+    handovers = {name: cell.handover for name, cell in state.cells.items()}
+    assert all((h is not None) == (name in first) for name, h in handovers.items())
+    assert all(h.a3_offset_db >= 4 for h in handovers.values() if h)
+    assert {h.cio_db["c0"] for name, h in handovers.items() if h and name != "c0"} == {3}
+    assert {ue.flows["xr0"].slice for ue in state.ues.values() if "xr0" in ue.flows} == {"embb"}
+
+
 def test_configuration_without_controls_is_named_by_its_scenario() -> None:
     whole = plan(spec_of(n_configs=2, vary={"scenario.layout.isd_m": {"min": 100, "max": 200}}))
     assert [c.key for c in whole.configs] == [c.scenario.config_hash() for c in whole.configs]
@@ -218,6 +238,48 @@ def test_random_schedule_differs_by_seed_and_configuration_but_not_by_company() 
     assert len({str(run.schedule) for run in few.runs}) == 4
     schedules = {run.id: run.schedule for run in many.runs}
     assert all(schedules[run.id] == run.schedule for run in few.runs)
+
+
+EVERYTHING: dict[str, Any] = {"kind": "random_piecewise", "controls": "all"}
+
+
+def test_schedule_of_everything_leaves_alone_what_is_varied() -> None:
+    whole = plan(spec_of(schedule=EVERYTHING, n_configs=2, vary=POWER, seeds="1-2"))
+    for run in whole.runs:
+        powers = [c for c in run.schedule if c.path.endswith("tx_power_dbm")]
+        assert [(c.interval, c.path) for c in powers] == [(0, "cells.*.tx_power_dbm")]
+        tilts = {c.path for c in run.schedule if c.path.endswith("tilt_deg")}
+        assert tilts == {f"cells.c{i}.tilt_deg" for i in range(3)}
+    assert len({str(run.schedule) for run in whole.runs}) == 4
+
+
+def test_all_is_short_for_auto_of_everything() -> None:
+    groups = ["cells", "slices", "ues"]
+    schedules = [
+        plan(spec_of(schedule={**EVERYTHING, "controls": controls})).runs[0].schedule
+        for controls in ("all", {"*": "auto"}, dict.fromkeys(groups, "auto"))
+    ]
+    assert schedules[0] == schedules[1] == schedules[2]
+
+
+def test_random_faults_are_switched_on_and_varied() -> None:
+    mean_gap = "scenario.random_faults.mean_gap_s"
+    whole = plan(
+        spec_of(
+            duration_s=20,
+            random_faults={"mean_duration_s": 0.5, "kinds": ["cell_outage"]},
+            vary={mean_gap: {"values": [0.5, 5]}},
+            design="grid",
+            seeds="1-3",
+        )
+    )
+    often, seldom = (config.scenario for config in whole.configs)
+    assert [s.random_faults.mean_gap_s for s in (often, seldom) if s.random_faults] == [0.5, 5]
+    assert {f.kind for f in often.all_faults(1)} == {"cell_outage"}
+    assert len(often.all_faults(1)) > len(seldom.all_faults(1))
+    assert often.all_faults(1) == often.all_faults(1) != often.all_faults(2)
+    # Faults change neither the schedule's stream nor a scenario that has none.
+    assert spec_of().base.random_faults is None
 
 
 def test_replayed_changes_come_after_the_configurations_own() -> None:
@@ -344,6 +406,71 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     (
         {"schedule": PIECEWISE, "vary": {"controls.cells.c0.tilt_deg": RANGE}, "n_configs": 1},
         ["vary.controls.cells.c0.tilt_deg has no effect"],
+    ),
+    (
+        {"schedule": {**EVERYTHING, "controls": "al"}},
+        ["schedule.controls: 'al' must be 'all', or a mapping"],
+    ),
+    (
+        {"schedule": {**EVERYTHING, "controls": {"cells.*.tilt_deg": "atuo"}}},
+        ["schedule.controls: cells.*.tilt_deg: 'atuo' must be 'auto', 'fixed', or a range"],
+    ),
+    (
+        {"schedule": {**EVERYTHING, "controls": {"cells.*.tilt_deg": {"mn": 1}}}},
+        ["schedule.controls.cells.*.tilt_deg.mn is not a field", "did you mean 'min'"],
+    ),
+    (
+        {"schedule": {**EVERYTHING, "controls": {"cells.*.tilt_deg": {"min": 1}}}},
+        ["schedule.controls.cells.*.tilt_deg: give either min and max"],
+    ),
+    (
+        {"schedule": {**EVERYTHING, "controls": {"cells": "fixed"}}},
+        ["schedule.controls: everything is 'fixed'"],
+    ),
+    (
+        {"schedule": {**EVERYTHING, "controls": {"links": "auto"}}},
+        ["schedule.controls: 'links' matches no control of this scenario"],
+    ),
+    (
+        {"schedule": {**EVERYTHING, "controls": {"*": "auto", "cels": "fixed"}}},
+        ["schedule.controls: 'cels' is not a control", "'cels' is not one of cells, slices"],
+    ),
+    (
+        {
+            "schedule": {
+                **EVERYTHING,
+                "controls": {"cells.c0": "fixed", "cells.*.tilt_deg": RANGE},
+            }
+        },
+        ["schedule.controls gives cells.c0.tilt_deg a range and fixes it"],
+    ),
+    (
+        {
+            "schedule": {
+                **EVERYTHING,
+                "controls": {
+                    "cells.*.slices.mmtc": "auto",
+                    "cells.c0.slices.mmtc.min_pct": {"min": 95, "max": 99},
+                },
+            }
+        },
+        ["the schedule of seed 1 is impossible", "cells.c0"],
+    ),
+    (
+        {"vary": {"scenario.random_faults.mean_gap_s": RANGE}, "n_configs": 1},
+        ["vary.scenario.random_faults.mean_gap_s leads nowhere", "`random_faults: {}` switches"],
+    ),
+    (
+        {"vary": {"scenario.transport.routers.0": RANGE}, "n_configs": 1},
+        ["vary.scenario.transport.routers.0 leads nowhere", "says nothing of what 'routers'"],
+    ),
+    (
+        {"random_faults": {"mean_gap_s": 0}},
+        ["random_faults.mean_gap_s=0 is not allowed; it must be above 0"],
+    ),
+    (
+        {"random_faults": {"kinds": ["link_cut"]}},
+        ["random_faults.kinds: the scenario has nothing for a link_cut"],
     ),
     (
         {

@@ -156,6 +156,18 @@ def test_any_number_of_jobs_gives_the_same_bytes(
     assert [p.done for p in seen] == sorted(p.done for p in seen)
 
 
+def test_everything_can_change_in_mid_run(tmp_path: Path) -> None:
+    schedule = {"kind": "random_piecewise", "controls": "all", "min_gap_intervals": 1}
+    fields = {"scenario": "quickstart", "duration_s": 1, "seeds": "1-2", "random_faults": {}}
+    dataset = sweep(parse_spec({**fields, "schedule": schedule}), tmp_path / "dataset")
+    assert dataset.is_complete
+    for seed in (1, 2):
+        config = dataset.manifest.configs[0]
+        cells = dataset.table("cell", config, seed).to_pandas()
+        for column in ("tilt_deg", "scheduler", "sleep_mode", "a3_offset_db", "numerology"):
+            assert cells[column].nunique() > 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_killed_sweep_goes_on_to_the_same_bytes(
