@@ -175,8 +175,13 @@ RanCell::CheckWake()
         }
         return;
     }
-    if ((state != RanCellState::LIGHT && state != RanCellState::DEEP) || !HasDemand())
+    if (state != RanCellState::LIGHT && state != RanCellState::DEEP)
     {
+        return;
+    }
+    if (!HasDemand())
+    {
+        m_waitingNs = -1; // whoever waited has left
         return;
     }
     const int64_t now = Simulator::Now().GetNanoSeconds();

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ns3_scenarios.controls import ControlChange, ControlState
+from ns3_scenarios.controls import ControlChange
 from ns3_scenarios.scenario import ScenarioConfig
 from ns3_scenarios.worker.inside.simulation import Simulation
 
@@ -31,13 +31,11 @@ def run(request: dict[str, Any], report: Report) -> dict[str, Any]:
     start = time.perf_counter()
     scenario = ScenarioConfig.model_validate(request["scenario"])
     schedule = [ControlChange.model_validate(change) for change in request["schedule"]]
-    controls = ControlState.initial(scenario)
     with closing(Simulation(scenario, request["seed"])) as simulation:
         for interval in range(scenario.n_intervals):
             changes = [change for change in schedule if change.interval == interval]
             if changes:
-                controls = controls.with_changes(changes, scenario)
-                simulation.apply(controls)
+                simulation.apply(simulation.controls.with_changes(changes, scenario))
             report(interval, scenario.n_intervals, simulation.advance())
         events = simulation.events
     return {"wall_s": time.perf_counter() - start, "events": events}
