@@ -279,7 +279,7 @@ RanMobility::Evacuate()
         {
             continue;
         }
-        bool busy = cell->HasRepetitions();
+        bool busy = false;
         for (size_t i = 0; m_enabled && i < ues.size(); ++i)
         {
             RanUe& ue = *ues[i];
@@ -296,7 +296,7 @@ RanMobility::Evacuate()
             }
             busy = busy || ue.state == RanUeState::PREPARING;
         }
-        if (!busy)
+        if (!busy && cell->Drain())
         {
             cell->Leave();
         }
