@@ -122,26 +122,33 @@ RanFrameSource::TurnOff()
 void
 RanFrameSource::SetRateFactor(double factor)
 {
+    const double before = Pace();
     m_factor = factor;
-    if (factor <= 0)
+    if (m_next.IsPending())
     {
+        const Time left = Simulator::GetDelayLeft(m_next);
         m_next.Cancel();
+        m_next = Simulator::Schedule(Seconds(left.GetSeconds() * before / Pace()),
+                                     &RanFrameSource::PlanFrame,
+                                     this);
     }
-    else if (m_on && !m_next.IsPending())
-    {
-        PlanFrame();
-    }
+}
+
+double
+RanFrameSource::Pace() const
+{
+    return m_scaleSize || m_factor <= 0 ? 1 : m_factor;
 }
 
 void
 RanFrameSource::PlanFrame()
 {
-    if (m_factor <= 0)
+    // A source that is stopped goes on to count, so that sources do not begin again all at once.
+    if (m_factor > 0)
     {
-        return;
+        Simulator::Schedule(Seconds(m_jitter->GetValue()), &RanFrameSource::SendFrame, this);
     }
-    Simulator::Schedule(Seconds(m_jitter->GetValue()), &RanFrameSource::SendFrame, this);
-    const double gap = m_interval->GetValue() / (m_scaleSize ? 1 : m_factor);
+    const double gap = m_interval->GetValue() / Pace();
     m_next = Simulator::Schedule(Seconds(gap), &RanFrameSource::PlanFrame, this);
 }
 

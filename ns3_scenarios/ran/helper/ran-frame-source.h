@@ -46,6 +46,9 @@ class RanFrameSource : public RanSource
     /// Plan the next frame
     void PlanFrame();
 
+    /// \return by how much the time between frames is shortened
+    double Pace() const;
+
     /// Send one frame
     void SendFrame();
 

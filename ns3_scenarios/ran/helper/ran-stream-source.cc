@@ -8,7 +8,9 @@
 #include "ns3/packet.h"
 #include "ns3/simulator.h"
 #include "ns3/socket.h"
+#include "ns3/tcp-socket-base.h"
 #include "ns3/tcp-socket-factory.h"
+#include "ns3/tcp-tx-buffer.h"
 
 namespace ns3
 {
@@ -20,6 +22,8 @@ namespace
 
 /// Bytes that are written at once
 constexpr uint32_t CHUNK_BYTES = 1400;
+/// No more is written while so many bytes have not been sent for the first time
+constexpr uint32_t UNSENT_BYTES = 64 * CHUNK_BYTES;
 
 } // namespace
 
@@ -84,6 +88,14 @@ RanStreamSource::SetRateFactor(double factor)
     Write();
 }
 
+bool
+RanStreamSource::TakesMore() const
+{
+    const auto sent = DynamicCast<TcpSocketBase>(m_socket)->GetTxBuffer();
+    return m_socket->GetTxAvailable() >= CHUNK_BYTES &&
+           sent->Size() < sent->BytesInFlight() + UNSENT_BYTES;
+}
+
 void
 RanStreamSource::HasRoom(Ptr<Socket> /* socket */, uint32_t /* available */)
 {
@@ -102,13 +114,16 @@ RanStreamSource::Write()
     }
     if (m_factor < 1)
     {
-        m_socket->Send(Create<Packet>(CHUNK_BYTES)); // refused while the buffer is full
+        if (TakesMore())
+        {
+            m_socket->Send(Create<Packet>(CHUNK_BYTES));
+        }
         m_next = Simulator::Schedule(Seconds(8 * CHUNK_BYTES / (m_fullRate * m_factor)),
                                      &RanStreamSource::Write,
                                      this);
         return;
     }
-    while (m_socket->GetTxAvailable() >= CHUNK_BYTES)
+    while (TakesMore())
     {
         if (m_socket->Send(Create<Packet>(CHUNK_BYTES)) < 0)
         {

@@ -38,6 +38,12 @@ class RanStreamSource : public RanSource
     /// \param socket that has room \param available bytes
     void HasRoom(Ptr<Socket> socket, uint32_t available);
 
+    /**
+     * \return whether another chunk is welcome: a socket with much to send would go on for long
+     *         after the rate is bounded
+     */
+    bool TakesMore() const;
+
     /// Write what the socket takes and the rate allows
     void Write();
 

@@ -229,6 +229,7 @@ void
 RanBearer::Reestablish()
 {
     ++m_epoch;
+    m_fullBytes += m_fullRate < 0 ? 0 : m_inAirBits / 8.0;
     m_againBits += m_inAirBits;
     m_inAirBits = 0;
     m_unsentBytes = 0;

@@ -24,6 +24,8 @@ const Time LONGEST_WAIT = MilliSeconds(40);
 const Time WAKE_CHECK = MilliSeconds(5);
 /// A deep sleeper that woke up sleeps again after it has not been needed for so long
 const Time QUIET_TIME = Seconds(1);
+/// Averages of load never fade away wholly: less than this, in per cent, is none
+constexpr double NO_LOAD_PCT = 0.1;
 
 } // namespace
 
@@ -38,6 +40,7 @@ RanCell::SetSleep(RanSleepMode mode, double wakePct)
 {
     const int64_t now = Simulator::Now().GetNanoSeconds();
     m_wakePct = wakePct;
+    m_draining = false;
     m_power.SetMode(mode, now);
     m_idleEvent.Cancel();
     m_quietNs = -1;
@@ -69,9 +72,17 @@ RanCell::IsLeaving() const
                     (m_power.GetMode() == RanSleepMode::DEEP && m_quietNs < 0));
 }
 
+bool
+RanCell::Drain()
+{
+    m_draining = true;
+    return !HasRepetitions() && Simulator::Now().GetNanoSeconds() > m_inAirNs;
+}
+
 void
 RanCell::Leave()
 {
+    m_draining = false;
     const bool off = m_power.GetMode() == RanSleepMode::OFF;
     m_wakeEvent.Cancel();
     m_waitingNs = -1;
@@ -88,13 +99,13 @@ RanCell::Consider(double loadPct)
         return;
     }
     const int64_t now = Simulator::Now().GetNanoSeconds();
-    if (m_power.GetState() == RanCellState::DEEP && loadPct > m_wakePct)
+    if (m_power.GetState() == RanCellState::DEEP && loadPct > std::max(m_wakePct, NO_LOAD_PCT))
     {
         Wake();
     }
     else if (m_power.GetState() == RanCellState::AWAKE && m_quietNs >= 0)
     {
-        if (std::max(loadPct, 100 * Load()) > m_wakePct / 2)
+        if (std::max(loadPct, 100 * Load()) > std::max(m_wakePct / 2, NO_LOAD_PCT))
         {
             m_quietNs = now;
         }
@@ -112,6 +123,7 @@ RanCell::SetOutage(bool outage)
     m_idleEvent.Cancel();
     m_wakeEvent.Cancel();
     m_waitingNs = -1;
+    m_draining = false;
     if (outage)
     {
         for (auto& repetitions : m_retransmissions)
@@ -175,8 +187,13 @@ RanCell::CheckWake()
         }
         return;
     }
-    if ((state != RanCellState::LIGHT && state != RanCellState::DEEP) || !HasDemand())
+    if (state != RanCellState::LIGHT && state != RanCellState::DEEP)
     {
+        return;
+    }
+    if (!HasDemand())
+    {
+        m_waitingNs = -1; // whoever waited has left
         return;
     }
     const int64_t now = Simulator::Now().GetNanoSeconds();

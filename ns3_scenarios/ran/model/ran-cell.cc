@@ -656,7 +656,7 @@ RanCell::DecideDirection(RanDirection direction, int64_t nowNs, uint8_t symbols)
     }
     active.resize(kept);
 
-    if (!m_candidates.empty())
+    if (!m_candidates.empty() && !m_draining)
     {
         m_schedulers[direction].Assign(m_candidates, units - next, m_used);
         for (size_t i = 0; i < m_candidates.size(); ++i)
@@ -737,6 +737,7 @@ RanCell::Transmit(int64_t nowNs)
             RefreshFading(*block.flow->link, nowNs);
         }
         block.readyNs = nowNs + m_harqRttSlots * m_grid.slotNs;
+        m_inAirNs = std::max(m_inAirNs, nowNs + CompletionDelay(block).GetNanoSeconds());
         Evaluate(block);
     }
     return m_blocks;

@@ -207,14 +207,12 @@ class RanCell : public Object
     bool IsLeaving() const;
 
     /**
-     * \return whether blocks wait to be repeated
+     * Its users are gone, or have nowhere to go: send nothing new.
+     * \return whether no block is in the air or waits to be repeated
      */
-    bool HasRepetitions() const
-    {
-        return !m_retransmissions[RAN_DL].empty() || !m_retransmissions[RAN_UL].empty();
-    }
+    bool Drain();
 
-    /// Its users are gone, or have nowhere to go: fall into deep sleep, or switch off
+    /// Fall into deep sleep, or switch off
     void Leave();
 
     /**
@@ -456,6 +454,12 @@ class RanCell : public Object
     /// \return whether a flow or a repetition waits
     bool HasDemand() const;
 
+    /// \return whether blocks wait to be repeated
+    bool HasRepetitions() const
+    {
+        return !m_retransmissions[RAN_DL].empty() || !m_retransmissions[RAN_UL].empty();
+    }
+
     /// Go to sleep if there is still nothing to do
     void FallAsleep();
 
@@ -510,6 +514,8 @@ class RanCell : public Object
     double m_wakePct{0};                   ///< load that wakes it up
     double m_noiseRise{1};                 ///< noise over thermal noise, linear
     int64_t m_waitingNs{-1};               ///< since when a sleeping cell has been asked for
+    bool m_draining{false};                ///< nothing new is sent
+    int64_t m_inAirNs{-1};                 ///< until then blocks are in the air
     int64_t m_quietNs{-1};                 ///< since when a deep sleeper has not been needed
     EventId m_idleEvent;                   ///< falling asleep
     EventId m_wakeEvent;                   ///< being awake, or looking again

@@ -132,11 +132,8 @@ RanMobility::Start(RanNetwork* network)
         track.rsrpDbm.assign(m_candidates.size(), UNHEARD);
         track.enteredNs.assign(m_candidates.size(), -1);
     }
-    if (m_enabled)
-    {
-        m_error = CreateObject<NormalRandomVariable>();
-        m_error->SetAttribute("Variance", DoubleValue(m_errorDb * m_errorDb));
-    }
+    m_error = CreateObject<NormalRandomVariable>();
+    m_error->SetAttribute("Variance", DoubleValue(m_errorDb * m_errorDb));
     Measure();
 }
 
@@ -145,10 +142,14 @@ RanMobility::Measure()
 {
     const int64_t now = Simulator::Now().GetNanoSeconds();
     const auto& ues = m_network->GetUes();
-    for (size_t i = 0; m_enabled && i < ues.size(); ++i)
+    for (size_t i = 0; i < ues.size(); ++i)
     {
         RanUe& ue = *ues[i];
         Track& track = m_tracks[i];
+        if (!m_enabled && ue.IsServed())
+        {
+            continue; // an order may have taken it to where it is lost
+        }
         Sample(ue, track);
         if (!ue.IsServed())
         {
@@ -278,7 +279,7 @@ RanMobility::Evacuate()
         {
             continue;
         }
-        bool busy = cell->HasRepetitions();
+        bool busy = false;
         for (size_t i = 0; m_enabled && i < ues.size(); ++i)
         {
             RanUe& ue = *ues[i];
@@ -295,7 +296,7 @@ RanMobility::Evacuate()
             }
             busy = busy || ue.state == RanUeState::PREPARING;
         }
-        if (!busy)
+        if (!busy && cell->Drain())
         {
             cell->Leave();
         }
@@ -392,7 +393,9 @@ RanMobility::Fail(RanUe& ue)
 {
     Track& track = m_tracks[ue.id];
     track.procedure.Cancel();
-    ++ue.links.front()->cell->handovers.linkFailures;
+    RanHandoverCounters& counters = ue.links.front()->cell->handovers;
+    counters.failures += ue.state == RanUeState::PREPARING;
+    ++counters.linkFailures;
     m_network->Detach(ue);
     ue.state = RanUeState::LOST;
     track.procedure =
@@ -406,8 +409,11 @@ RanMobility::Reestablish(RanUe* ue)
     RanCell* best = BestCell(*ue, track);
     if (!best || !Attach(*ue, *best))
     {
-        track.procedure =
-            Simulator::Schedule(m_reestablishment, &RanMobility::Reestablish, this, ue);
+        // Before the next measurement nothing can have changed.
+        track.procedure = Simulator::Schedule(std::max(m_reestablishment, m_period),
+                                              &RanMobility::Reestablish,
+                                              this,
+                                              ue);
         return;
     }
     track.source = nullptr;
