@@ -103,18 +103,18 @@ RanFrameSource::StopApplication()
 void
 RanFrameSource::TurnOn()
 {
-    m_on = true;
     if (m_offTime)
     {
         m_turn = Simulator::Schedule(Seconds(m_onTime->GetValue()), &RanFrameSource::TurnOff, this);
     }
-    PlanFrame();
+    m_next = Simulator::Schedule(m_left, &RanFrameSource::PlanFrame, this);
 }
 
 void
 RanFrameSource::TurnOff()
 {
-    m_on = false;
+    // The time between frames goes on in the next time of sending, else short ones would have more.
+    m_left = Simulator::GetDelayLeft(m_next);
     m_next.Cancel();
     m_turn = Simulator::Schedule(Seconds(m_offTime->GetValue()), &RanFrameSource::TurnOn, this);
 }
@@ -124,13 +124,13 @@ RanFrameSource::SetRateFactor(double factor)
 {
     const double before = Pace();
     m_factor = factor;
-    if (m_next.IsPending())
+    const bool pending = m_next.IsPending();
+    const Time left = pending ? Simulator::GetDelayLeft(m_next) : m_left;
+    m_left = Seconds(left.GetSeconds() * before / Pace());
+    if (pending)
     {
-        const Time left = Simulator::GetDelayLeft(m_next);
         m_next.Cancel();
-        m_next = Simulator::Schedule(Seconds(left.GetSeconds() * before / Pace()),
-                                     &RanFrameSource::PlanFrame,
-                                     this);
+        m_next = Simulator::Schedule(m_left, &RanFrameSource::PlanFrame, this);
     }
 }
 

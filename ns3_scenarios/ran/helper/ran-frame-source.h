@@ -59,7 +59,7 @@ class RanFrameSource : public RanSource
     Ptr<RandomVariableStream> m_offTime;    ///< times of silence, s; null for none
     bool m_scaleSize;                       ///< the rate factor changes sizes, not intervals
     double m_factor{1};                     ///< rate factor
-    bool m_on{false};                       ///< in a time of sending
+    Time m_left;                            ///< between frames, while silent
     EventId m_turn;                         ///< end of the present time
     uint32_t m_packetBytes;                 ///< largest UDP payload, bytes
     Ptr<Socket> m_socket;                   ///< UDP socket

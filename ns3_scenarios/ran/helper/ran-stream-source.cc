@@ -64,6 +64,8 @@ RanStreamSource::StartApplication()
             Write();
         }),
         MakeNullCallback<void, Ptr<Socket>>());
+    m_socket->TraceConnectWithoutContext("HighestSequence",
+                                         MakeCallback(&RanStreamSource::HasSent, this));
     m_socket->SetSendCallback(MakeCallback(&RanStreamSource::HasRoom, this));
     m_socket->Connect(m_peer);
     m_socket->ShutdownRecv();
@@ -91,9 +93,14 @@ RanStreamSource::SetRateFactor(double factor)
 bool
 RanStreamSource::TakesMore() const
 {
-    const auto sent = DynamicCast<TcpSocketBase>(m_socket)->GetTxBuffer();
-    return m_socket->GetTxAvailable() >= CHUNK_BYTES &&
-           sent->Size() < sent->BytesInFlight() + UNSENT_BYTES;
+    const auto written = DynamicCast<TcpSocketBase>(m_socket)->GetTxBuffer()->TailSequence();
+    return m_socket->GetTxAvailable() >= CHUNK_BYTES && written < m_sent + UNSENT_BYTES;
+}
+
+void
+RanStreamSource::HasSent(SequenceNumber32 /* before */, SequenceNumber32 now)
+{
+    m_sent = now;
 }
 
 void

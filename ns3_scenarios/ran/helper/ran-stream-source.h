@@ -8,6 +8,7 @@
 #include "ran-source.h"
 
 #include "ns3/event-id.h"
+#include "ns3/sequence-number.h"
 
 namespace ns3
 {
@@ -44,12 +45,16 @@ class RanStreamSource : public RanSource
      */
     bool TakesMore() const;
 
+    /// \param before what had been sent \param now what has been sent for the first time up to here
+    void HasSent(SequenceNumber32 before, SequenceNumber32 now);
+
     /// Write what the socket takes and the rate allows
     void Write();
 
     double m_fullRate;      ///< bit/s
     double m_factor{1};     ///< rate factor
     bool m_connected{false}; ///< whether the transfer has begun
+    SequenceNumber32 m_sent{0}; ///< sent for the first time up to here
     Ptr<Socket> m_socket;   ///< TCP socket
     EventId m_next;         ///< next write, when the rate is bounded
 };

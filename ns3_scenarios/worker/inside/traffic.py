@@ -10,13 +10,16 @@ import numpy as np
 from ns3_scenarios import scenario as sc
 
 #: As in present operating systems: a segment that fits an MTU of 1500 bytes, ten segments at the
-#: start (RFC 6928), a retransmission timeout of at least 200 ms, buffers for a fast link.
+#: start (RFC 6928), a retransmission timeout of at least 200 ms and acknowledgements delayed by less
+#: (with ns-3's 200 ms a sender with a window of one segment always times out), buffers for a fast
+#: link.
 TCP_DEFAULTS = {
     "ns3::TcpSocket::SegmentSize": "1400",
     "ns3::TcpSocket::InitialCwnd": "10",
     "ns3::TcpSocket::SndBufSize": "4194304",
     "ns3::TcpSocket::RcvBufSize": "4194304",
     "ns3::TcpSocketBase::MinRto": "200ms",
+    "ns3::TcpSocket::DelAckTimeout": "40ms",
 }
 
 #: TR 38.838 Tables 5.1.1-1 and 5.1.1-2: truncated Gaussian frame size and jitter.
