@@ -191,7 +191,7 @@ QUEUES = {
     "red": ("fifo", "red", delay_ms, lambda a, b: b < 0.8 * a),
     "token_bucket": ("fifo", "token_bucket", throughput_mbps, lambda a, b: 7 < b < 8.05 < a),
     "fifo": ("codel", "fifo", delay_ms, lambda a, b: b > 2 * a),
-    "bucket_to_fifo": ("token_bucket", "fifo", throughput_mbps, lambda a, b: a < 8.05 < 18 < b),
+    "bucket_to_fifo": ("token_bucket", "fifo", throughput_mbps, lambda a, b: a < 8.05 and b > 18),
 }
 
 
