@@ -102,7 +102,7 @@ def test_placement_and_fraction_change_in_flight(campus, measure, schedule, asse
     assert set(offloaded[6:8]) == {0}
     # 700 jobs: the standard deviation of their share is 1.9 %.
     assert rows.jobs_offloaded[8:].sum() / rows.jobs_made[8:].sum() == pytest.approx(0.5, abs=0.08)
-    placed = dict(zip(sites.site[sites.interval == 4], sites.applications[sites.interval == 4]))
+    placed = sites[sites.interval == 4].set_index("site").applications.astype(str).to_dict()
     assert placed == {"e0": "", "e1": "app"}
     assert rows.site.tolist() == ["e0"] * 3 + ["e1"] * 12
     # The far site is 12 - 6 ms farther, both ways together.
