@@ -236,6 +236,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         _c("jitter_ms", _F, "ms", "Mean change of delay between packets."),
         _c("loss_pct", _F, "%", "Lost bits: dropped over dropped plus delivered."),
         _c("within_budget_pct", _F, "%", "Packets delivered within the delay budget."),
+        _c("reordered_packets", _I, "1", "Arrived after one sent later (RFC 4737)."),
         _c("sent_bits", _I, "bit", "Sent by the application."),
         _c("delivered_bits", _I, "bit", "Arrived at the other end."),
         _c("dropped_radio_bits", _I, "bit", "Dropped by a radio queue or given up by HARQ."),

@@ -51,7 +51,8 @@ constexpr const char* PATH_COLUMNS[] = {"sent",
                                         "dropped_transport",
                                         "in_flight",
                                         "jitter_ms",
-                                        "jitter_count"};
+                                        "jitter_count",
+                                        "reordered"};
 constexpr const char* FLOW_COLUMNS[] = {"ue",
                                         "slice",
                                         "cell",
@@ -356,6 +357,7 @@ RanCollect(RanNetworkHelper& helper, int64_t fromNs)
                                   0,
                                   queued,
                                   0,
+                                  0,
                                   0});
                 }
                 else
@@ -367,7 +369,8 @@ RanCollect(RanNetworkHelper& helper, int64_t fromNs)
                                   static_cast<double>(p.droppedTransportBits),
                                   static_cast<double>(qos->inFlightBits[direction]),
                                   p.jitterSumMs,
-                                  static_cast<double>(p.jitterCount)});
+                                  static_cast<double>(p.jitterCount),
+                                  static_cast<double>(p.reordered)});
                 }
                 pathDelays.Add(p.delaysMs);
             }

@@ -410,36 +410,88 @@ RanUserPlane::ArriveAtSite(uint32_t site, uint32_t teid, Ptr<Packet> packet, boo
     const bool forwarded = teid & FORWARDED;
     const uint32_t ue = (teid & ~FORWARDED) >> FLOW_BITS;
     const uint32_t flow = teid & ((1U << FLOW_BITS) - 1);
-    Subscriber& subscriber = m_subscribers[ue];
-    Tunnel& tunnel = subscriber.tunnels[flow];
-    const uint32_t serving = subscriber.ue->links.front()->cell->site;
-    if (serving != site)
+    const Subscriber& subscriber = m_subscribers[ue];
+    const bool serves = subscriber.ue->links.front()->cell->site == site;
+    if (marker)
     {
-        const uint32_t tunnelClass = subscriber.ue->qosFlows[flow]->tunnelClass;
-        const uint32_t from = m_siteNodes[site];
-        const uint32_t to = m_siteNodes[serving];
-        EnsureForwarding(tunnelClass, site, serving);
-        if (marker)
-        {
-            m_transport->SendEndMarker(from, to, tunnelClass, teid | FORWARDED);
-        }
-        else
-        {
-            m_transport
-                ->Send(from, to, tunnelClass, teid | FORWARDED, static_cast<uint8_t>(flow), packet);
-        }
+        serves ? Release(ue, flow) : Forward(ue, flow, site, nullptr);
     }
-    else if (marker)
+    else if (forwarded)
     {
-        Release(ue, flow);
+        serves ? EndForwarding(ue, flow, packet->GetUid(), packet)
+               : Forward(ue, flow, site, packet);
     }
-    else if (tunnel.awaitsMarker && !forwarded)
+    else if (subscriber.tunnels[flow].awaitsMarker && site == subscriber.site)
     {
-        tunnel.held.push_back(packet);
+        m_subscribers[ue].tunnels[flow].held.push_back(packet);
     }
     else
     {
+        Admit(ue, flow, site, packet);
+    }
+}
+
+void
+RanUserPlane::Admit(uint32_t ue, uint32_t flow, uint32_t site, Ptr<Packet> packet)
+{
+    auto& underway = m_subscribers[ue].tunnels[flow].underway;
+    if (m_subscribers[ue].ue->links.front()->cell->site != site)
+    {
+        underway.push_back({packet->GetUid(), nullptr});
+        Forward(ue, flow, site, packet);
+    }
+    else if (underway.empty())
+    {
         EnterBearer(ue, flow, packet);
+    }
+    else
+    {
+        underway.push_back({packet->GetUid(), packet});
+    }
+}
+
+void
+RanUserPlane::Forward(uint32_t ue, uint32_t flow, uint32_t site, Ptr<Packet> packet)
+{
+    const Ptr<RanUe>& user = m_subscribers[ue].ue;
+    const uint32_t serving = user->links.front()->cell->site;
+    const uint32_t tunnelClass = user->qosFlows[flow]->tunnelClass;
+    const uint32_t from = m_siteNodes[site];
+    const uint32_t to = m_siteNodes[serving];
+    const uint32_t teid = TeidOf(ue, flow) | FORWARDED;
+    EnsureForwarding(tunnelClass, site, serving);
+    if (packet)
+    {
+        m_transport->Send(from, to, tunnelClass, teid, static_cast<uint8_t>(flow), packet);
+    }
+    else
+    {
+        m_transport->SendEndMarker(from, to, tunnelClass, teid);
+    }
+}
+
+void
+RanUserPlane::EndForwarding(uint32_t ue, uint32_t flow, uint64_t uid, Ptr<Packet> packet)
+{
+    auto& underway = m_subscribers[ue].tunnels[flow].underway;
+    const auto found = std::find_if(underway.begin(), underway.end(), [uid](const Underway& other) {
+        return !other.packet && other.uid == uid;
+    });
+    if (found == underway.end())
+    {
+        return; // dropped elsewhere
+    }
+    if (packet)
+    {
+        found->packet = packet;
+    }
+    else
+    {
+        underway.erase(found);
+    }
+    for (; !underway.empty() && underway.front().packet; underway.pop_front())
+    {
+        EnterBearer(ue, flow, underway.front().packet);
     }
 }
 
@@ -467,6 +519,17 @@ void
 RanUserPlane::SwitchPath(uint32_t ue)
 {
     Subscriber& subscriber = m_subscribers[ue];
+    const bool unfinished =
+        std::any_of(subscriber.tunnels.begin(), subscriber.tunnels.end(), [](const Tunnel& tunnel) {
+            return tunnel.awaitsMarker;
+        });
+    if (unfinished)
+    {
+        // One switch after the other, so that each End Marker belongs to one.
+        subscriber.pathSwitch =
+            Simulator::Schedule(m_pathSwitchDelay, &RanUserPlane::SwitchPath, this, ue);
+        return;
+    }
     const uint32_t former = subscriber.site;
     subscriber.site = subscriber.ue->links.front()->cell->site;
     if (former == subscriber.site)
@@ -494,12 +557,13 @@ RanUserPlane::SwitchPath(uint32_t ue)
 void
 RanUserPlane::Release(uint32_t ue, uint32_t flow)
 {
+    const uint32_t site = m_subscribers[ue].site;
     Tunnel& tunnel = m_subscribers[ue].tunnels[flow];
     tunnel.awaitsMarker = false;
     tunnel.release.Cancel();
     for (const Ptr<Packet>& packet : std::exchange(tunnel.held, {}))
     {
-        EnterBearer(ue, flow, packet);
+        Admit(ue, flow, site, packet);
     }
 }
 
@@ -514,6 +578,10 @@ RanUserPlane::DropInTransport(Ptr<const Packet> packet)
     RanQosFlow& qos = *m_subscribers[tag.ue].ue->qosFlows[tag.flow];
     qos.paths[tag.direction].droppedTransportBits += 8ULL * tag.bytes;
     qos.inFlightBits[tag.direction] -= 8LL * tag.bytes;
+    if (tag.direction == RAN_DL)
+    {
+        EndForwarding(tag.ue, tag.flow, packet->GetUid(), nullptr);
+    }
 }
 
 void
@@ -534,6 +602,9 @@ RanUserPlane::CountArrival(Ptr<const Packet> packet)
     qos.inFlightBits[tag.direction] -= 8LL * tag.bytes;
     const double delayMs = tag.Age().GetSeconds() * 1e3;
     path.delaysMs.push_back(static_cast<float>(delayMs));
+    int64_t& latestNs = qos.latestSentNs[tag.direction];
+    path.reordered += tag.sentNs < latestNs;
+    latestNs = std::max(latestNs, tag.sentNs);
     double& last = qos.lastDelayMs[tag.direction];
     if (last >= 0)
     {

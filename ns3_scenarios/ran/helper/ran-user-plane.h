@@ -14,6 +14,7 @@
 #include "ns3/object.h"
 #include "ns3/virtual-net-device.h"
 
+#include <deque>
 #include <map>
 #include <tuple>
 #include <vector>
@@ -29,6 +30,10 @@ namespace ns3
  * and the edge sites, whose local breakout is that of TS 23.501 5.6.4) share one IP network; an
  * anchor's device sends downlink packets to the site that serves the user, a site sends uplink
  * packets to the anchor that they are addressed to.
+ *
+ * After a handover, what comes to a former site is forwarded, from site to site if need be. Packets
+ * enter the bearer in the order in which they came to the first of them, and what comes on a new path
+ * waits for the End Marker of the former one (TS 23.502 4.9.1.2).
  *
  * It counts every packet once as sent, and once as delivered or dropped.
  */
@@ -96,14 +101,22 @@ class RanUserPlane : public Object
         Ptr<VirtualNetDevice> device; ///< where packets come out
     };
 
+    /// A packet that has come to a site, and has not entered the bearer
+    struct Underway
+    {
+        uint64_t uid;       ///< of the packet
+        Ptr<Packet> packet; ///< null while it is forwarded, else it waits for others that are
+    };
+
     /// A flow as the user plane sees it
     struct Tunnel
     {
         uint16_t port{0};             ///< that one end of its packets has
         bool timed{false};            ///< its packets say how long they were on the radio
         int anchor{-1};               ///< where its last downlink packet came from
-        bool awaitsMarker{false};     ///< forwarded packets are still to come
+        bool awaitsMarker{false};     ///< packets are still to come on the former path
         std::vector<Ptr<Packet>> held; ///< packets that came on the new path before them
+        std::deque<Underway> underway; ///< in order; the first is being forwarded
         EventId release;              ///< when the wait for the End Marker is given up
     };
 
@@ -149,13 +162,33 @@ class RanUserPlane : public Object
     /// A packet comes to an anchor \param anchor where \param packet the packet
     void ArriveAtAnchor(uint32_t anchor, Ptr<Packet> packet);
 
+    /**
+     * A downlink packet comes to a first site, behind those that have come before.
+     * \param ue the user \param flow index \param site where \param packet it
+     */
+    void Admit(uint32_t ue, uint32_t flow, uint32_t site, Ptr<Packet> packet);
+
+    /**
+     * Send what has come to a former site on to the one that serves the user now.
+     * \param ue the user \param flow index \param site where
+     * \param packet a packet, or null for an End Marker
+     */
+    void Forward(uint32_t ue, uint32_t flow, uint32_t site, Ptr<Packet> packet);
+
+    /**
+     * A packet is not forwarded any more: what waited for it can go on.
+     * \param ue the user \param flow index \param uid of the packet
+     * \param packet the packet, or null if it is lost
+     */
+    void EndForwarding(uint32_t ue, uint32_t flow, uint64_t uid, Ptr<Packet> packet);
+
     /// A downlink packet comes to its bearer \param ue the user \param flow index \param packet it
     void EnterBearer(uint32_t ue, uint32_t flow, Ptr<Packet> packet);
 
     /// Anchors send to the site that serves the user now \param ue the user
     void SwitchPath(uint32_t ue);
 
-    /// All forwarded packets have come \param ue the user \param flow index
+    /// All packets of the former path have come \param ue the user \param flow index
     void Release(uint32_t ue, uint32_t flow);
 
     /// \param site index \return a forwarding path of a class from it to another site is laid

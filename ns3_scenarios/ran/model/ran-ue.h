@@ -76,6 +76,7 @@ struct RanPathCounters
     std::vector<float> delaysMs;      ///< delay of each packet that arrived
     double jitterSumMs{0};            ///< sum of absolute delay changes between packets
     uint64_t jitterCount{0};          ///< number of delay changes
+    uint64_t reordered{0};            ///< packets that came after one sent later
 };
 
 /**
@@ -93,6 +94,7 @@ struct RanQosFlow
     std::array<RanPathCounters, 2> paths;    ///< by direction, of this interval
     std::array<int64_t, 2> inFlightBits{};   ///< by direction: sent, and not yet arrived or dropped
     std::array<double, 2> lastDelayMs{-1, -1}; ///< by direction: of the packet before, for jitter
+    std::array<int64_t, 2> latestSentNs{}; ///< by direction: of all packets that have arrived
 };
 
 /**

@@ -69,10 +69,6 @@ class Routes:
                 self._network.set_path(tunnel_class, [self._nodes.index(n) for n in path])
 
 
-def _nodes(route: str, healthy: list[str]) -> list[str]:
-    return healthy if route == AUTO else route.split("-")
-
-
 def _shortest_paths(scenario: ScenarioConfig) -> dict[Ends, list[str]]:
     """Paths of least delay between sites and anchors; of equal ones that with fewest links."""
     graph = nx.Graph()

@@ -270,6 +270,7 @@ class IntervalTables:
             "loss_pct": 100 * _ratio(dropped, dropped + paths["delivered"]),
             "within_budget_pct": 100
             * _share_by(packets.row, packets.delay_ms <= budget_ms[packets.row], rows),
+            "reordered_packets": paths["reordered"],
             "sent_bits": paths["sent"],
             "delivered_bits": paths["delivered"],
             "dropped_radio_bits": paths["dropped_radio"],
