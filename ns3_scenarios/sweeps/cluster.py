@@ -77,7 +77,7 @@ def connected(address: str) -> Iterator[Client]:
 
 
 async def _kind_of_server(address: str) -> str:
-    from distributed.comm import connect
+    from distributed.comm.core import connect
 
     async with asyncio.timeout(CONNECT_TIMEOUT_S):
         comm = await connect(address, timeout=CONNECT_TIMEOUT_S)
@@ -102,13 +102,13 @@ def unordered(
 
     Args:
         client: what to submit to.
-        function: must be importable by the workers.
+        function: must be importable by the scheduler and the workers.
         calls: arguments, by key.
         say: told when there is nobody to do the work.
 
     Raises:
-        WorkerError: the scheduler is lost, there are no workers for a minute, or they cannot
-            import the function.
+        WorkerError: the scheduler is lost, there are no workers for a minute, or the function
+            cannot be imported there.
         SixgError: what a call raised.
     """
     waiting, suspects = deque(calls), deque[Key]()
@@ -189,11 +189,12 @@ def _result(future: Future[Any]) -> Any:
         raise
     except KilledWorker as error:
         return KilledError(error.last_worker.address)
-    except ImportError as error:
+    except (ImportError, AttributeError, RuntimeError) as error:
+        what = str(error).partition("\n")[0]
         raise WorkerError(
-            f"a Dask worker cannot import what a sweep needs ({error}); install this project "
-            "where the workers run"
-        ) from None
+            f"the Dask cluster cannot run a sweep ({type(error).__name__}: {what}); its scheduler "
+            "and all its workers need this version of the project installed"
+        ) from error
 
 
 def _lost() -> WorkerError:
