@@ -152,6 +152,14 @@ def sweep(
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder of the dataset.")],
     jobs: JobsOption = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Simulate on the workers of this Dask scheduler, without --jobs: the cluster "
+            "decides how many.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Simulate all runs of a sweep that the dataset does not have yet."""
@@ -160,7 +168,8 @@ def sweep(
     kept = "; what has ended is kept, and the same command goes on from there"
     try:
         with _sweep_bar() as on_progress:
-            run_sweep(spec, out, jobs or default_jobs(), on_progress)
+            here = jobs if scheduler else jobs or default_jobs()
+            run_sweep(spec, out, here, on_progress, scheduler=scheduler)
     except KeyboardInterrupt:
         err_console().print(f"stopped{kept}", style="yellow")
         raise typer.Exit(INTERRUPTED) from None

@@ -2,7 +2,8 @@
 """Runs what a sweep is missing: processes with a warm worker each, results stored as they come.
 
 The process that simulates a run also writes its files, so nothing but names and hashes travels
-between processes, and an interrupted sweep keeps every run that had ended.
+between processes, and an interrupted sweep keeps every run that had ended. The processes are this
+machine's, or the workers of a Dask cluster, which see the same folder.
 """
 
 from __future__ import annotations
@@ -10,21 +11,30 @@ from __future__ import annotations
 import os
 import threading
 import time
+import uuid
 import warnings
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from ns3_scenarios.dataset import Dataset
-from ns3_scenarios.errors import DatasetError, SimulationError, SweepError, WorkerError
+from ns3_scenarios.errors import (
+    BuildError,
+    DatasetError,
+    SimulationError,
+    SweepError,
+    UserError,
+    WorkerError,
+)
 from ns3_scenarios.storage import (
     FAILURES,
     MANIFEST,
+    TEMPORARY,
     TIMINGS,
     Manifest,
     RunEntry,
@@ -38,13 +48,21 @@ from ns3_scenarios.storage import (
     write_manifest,
     write_run,
 )
+from ns3_scenarios.sweeps.cluster import KilledError, connected, unordered
 from ns3_scenarios.sweeps.design import Plan, Run, plan
 from ns3_scenarios.sweeps.spec import SweepSpec, load_spec
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 LOCK = ".sweep.lock"
 MANIFEST_EVERY_S = 5.0
 """How often the manifest catches up with the runs that have ended."""
 ORPHAN_CHECK_S = 0.5
+WITHOUT_WORKER = 10
+"""Runs in a row for which a cluster may start no simulation worker."""
+VERSIONS = ("code_version", "ran_hash", "ns3_version")
+"""Fields of manifest and provenance that are the same in all of a dataset."""
 #: Fields of a specification that may grow without making runs that exist another dataset's.
 GROWING = ("seeds", "n_configs", "description")
 
@@ -99,10 +117,13 @@ class _Common:
     folder: Path
     columns: dict[str, pa.DataType]
     """Arrow types of the varied fields."""
-    ran_hash: str
-    parent: int
-    """Process of the sweep."""
+    versions: dict[str, str]
+    """What `VERSIONS` must be."""
+    parent: int | None
+    """Process of the sweep, if it is on this machine and the others are to end with it."""
     on_interval: OnInterval | None
+    token: str = ""
+    """Name of a file that is in the folder while the sweep goes on, for workers elsewhere."""
 
 
 @dataclass
@@ -132,36 +153,48 @@ class _Book:
 def sweep(
     spec: SweepSpec | str | Path,
     out: str | Path,
-    jobs: int = 1,
+    jobs: int | None = None,
     on_progress: OnProgress | None = None,
     on_interval: OnInterval | None = None,
+    *,
+    scheduler: str | None = None,
 ) -> Dataset:
     """Simulate all runs of a sweep that the dataset does not have yet.
 
     Args:
         spec: the specification, or the path of its YAML file.
         out: folder of the dataset; made if need be, continued if it is this sweep's.
-        jobs: processes that simulate at the same time; 1 simulates in this one.
+        jobs: processes that simulate at the same time; 1, the default, simulates in this one. Not
+            together with a scheduler, whose workers decide how many simulate at the same time.
         on_progress: told where the sweep stands.
         on_interval: told of the intervals of the present run, done and in all; only with one job.
+        scheduler: address of the Dask scheduler whose workers simulate, `host:port`. All of them must
+            have this version of the project, and the workers see `out` under the same path.
 
     Raises:
-        SweepError: the specification is impossible; nothing has run.
+        SweepError: the specification is impossible, or the scheduler does not answer; nothing has
+            run.
         DatasetError: the folder cannot be used, is another sweep's, or is in use; or a file cannot
             be written. Runs that had ended are kept.
         SimulationError: some runs failed. All others are in the dataset, `failures.json` has the
             reasons, and the same call tries those runs again.
         BuildError: the RAN model cannot be compiled.
-        WorkerError: no worker can be started.
+        WorkerError: no worker can be started, or the scheduler is lost.
     """
+    if jobs is not None and scheduler:
+        raise SweepError(
+            f"jobs={jobs} is not allowed with a Dask scheduler; its workers decide how many runs "
+            "are simulated at the same time"
+        )
+    jobs = 1 if jobs is None else jobs
     if jobs < 1:
         raise SweepError(f"jobs={jobs} is not allowed; it must be 1 or more")
     folder = Path(out)
     whole = _planned(spec)
-    with _locked(folder):
+    with connected(scheduler) if scheduler else nullcontext() as client, _locked(folder):
         book = _open_book(folder, whole)
         try:
-            failed = _run_missing(book, whole, jobs, on_progress, on_interval)
+            failed = _run_missing(book, whole, jobs, client, on_progress, on_interval)
         finally:
             remove_temporaries(folder)  # of processes that were killed in mid-write
     if failed:
@@ -304,6 +337,7 @@ def _run_missing(
     book: _Book,
     whole: Plan,
     jobs: int,
+    client: Client | None,
     on_progress: OnProgress | None,
     on_interval: OnInterval | None,
 ) -> list[SimulationError | WorkerError]:
@@ -324,12 +358,11 @@ def _run_missing(
 
     tell()
     try:
-        common = _Common(
-            book.folder, _columns(whole), book.manifest.ran_hash, os.getpid(), on_interval
-        )
-        if missing:
+        versions = {name: getattr(book.manifest, name) for name in VERSIONS}
+        common = _Common(book.folder, _columns(whole), versions, os.getpid(), on_interval)
+        if missing and not client:
             ensure_built(tell)  # once, not in every process
-        with closing(_outcomes(missing, common, jobs)) as outcomes:
+        with closing(_outcomes(missing, common, jobs, client, tell)) as outcomes:
             for outcome in outcomes:
                 for note in outcome.notes:
                     tell(note)
@@ -344,7 +377,7 @@ def _run_missing(
                 elif outcome.error:
                     config, seed = outcome.run_id
                     without_worker += isinstance(outcome.error, WorkerError)
-                    if without_worker > jobs:
+                    if without_worker > (WITHOUT_WORKER if client else jobs):
                         raise outcome.error
                     failed.append(outcome.error)
                     book.failures[f"{config}/{seed}"] = {
@@ -369,8 +402,24 @@ def _columns(whole: Plan) -> dict[str, pa.DataType]:
     }
 
 
-def _outcomes(runs: list[Run], common: _Common, jobs: int) -> Generator[_Outcome, None, None]:
-    """Simulate runs and yield how each ended, as they end, in any order."""
+def _outcomes(
+    runs: list[Run],
+    common: _Common,
+    jobs: int,
+    client: Client | None,
+    say: Callable[[str], None],
+) -> Generator[_Outcome, None, None]:
+    """Simulate runs and yield how each ended, as they end, in any order.
+
+    The one place that says where simulations run.
+    """
+    if client:
+        return _outcomes_of_cluster(runs, common, client, say)
+    return _outcomes_here(runs, common, jobs)
+
+
+def _outcomes_here(runs: list[Run], common: _Common, jobs: int) -> Generator[_Outcome, None, None]:
+    """Simulate runs on this machine."""
     import joblib
     from joblib.externals.loky import get_reusable_executor
     from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -381,7 +430,6 @@ def _outcomes(runs: list[Run], common: _Common, jobs: int) -> Generator[_Outcome
     left = {run.id: run for run in runs}
     killed = 0
     try:
-        # The one place that says where simulations run.
         with joblib.parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1):
             while left:
                 parallel = joblib.Parallel(
@@ -411,9 +459,75 @@ def _outcomes(runs: list[Run], common: _Common, jobs: int) -> Generator[_Outcome
             get_reusable_executor().shutdown(wait=True, kill_workers=True)
 
 
+def _outcomes_of_cluster(
+    runs: list[Run], common: _Common, client: Client, say: Callable[[str], None]
+) -> Generator[_Outcome, None, None]:
+    """Simulate runs on the workers of a Dask cluster."""
+    token = common.folder.absolute() / f".sweep-{uuid.uuid4().hex}{TEMPORARY}"
+    token.touch()
+    common = replace(common, folder=token.parent, parent=None, on_interval=None, token=token.name)
+    calls = {run.id: (run, common) for run in runs}
+    try:
+        with closing(unordered(client, _simulate_on_cluster, calls, say)) as results:
+            for run_id, result in results:
+                if isinstance(result, KilledError):
+                    error = SimulationError(
+                        f"every Dask worker that simulated it was killed, the last at {result}, "
+                        "perhaps for want of memory"
+                    )
+                    yield _Outcome(run_id, error=error)
+                else:
+                    yield result
+    finally:
+        token.unlink(missing_ok=True)
+
+
+_one_run = threading.Lock()
+"""Held by the thread of a Dask worker that simulates: a process has one simulation worker, and
+warnings are caught for the whole process."""
+
+
+def _simulate_on_cluster(run: Run, common: _Common) -> _Outcome:
+    """Simulate one run and write its files; runs in a Dask worker."""
+    from distributed import get_worker
+
+    from ns3_scenarios.ran.build import ns3_version, source_hash
+    from ns3_scenarios.worker import code_version
+
+    with _one_run:
+        try:
+            _check_folder(common)
+            found = dict(zip(VERSIONS, (code_version(), source_hash(), ns3_version()), strict=True))
+            if found != common.versions:
+                raise DatasetError(
+                    f"it has {_listed(found)}, but the sweep was started with "
+                    f"{_listed(common.versions)}; install the same version everywhere"
+                )
+            return _simulate_and_store(run, common)
+        except (UserError, BuildError) as error:
+            raise type(error)(f"Dask worker {get_worker().address}: {error}") from None
+
+
+def _check_folder(common: _Common) -> None:
+    """See that this is the sweep's folder, and that the sweep has not ended.
+
+    Raises:
+        DatasetError: it is not.
+    """
+    if common.token and not os.path.exists(common.folder / common.token):
+        raise DatasetError(
+            f"it does not see the sweep's files in {common.folder}; the folder of the dataset must "
+            "be on a file system that all workers share, under the same path"
+        )
+
+
+def _listed(versions: dict[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
 def _simulate_and_store(run: Run, common: _Common) -> _Outcome:
     """Simulate one run and write its files; runs in any process."""
-    if os.getpid() != common.parent:
+    if common.parent and os.getpid() != common.parent:
         _end_with(common.parent)
     from ns3_scenarios.simulate import simulate
 
@@ -425,11 +539,13 @@ def _simulate_and_store(run: Run, common: _Common) -> _Outcome:
             )
         except (SimulationError, WorkerError) as error:
             return _Outcome(run.id, error=error)
-    if traces.provenance.ran_hash != common.ran_hash:
+    made_by = {name: getattr(traces.provenance, name) for name in VERSIONS}
+    if made_by != common.versions:
         raise DatasetError(
-            f"the RAN model changed from {common.ran_hash} to {traces.provenance.ran_hash} while "
+            f"the program changed from {_listed(common.versions)} to {_listed(made_by)} while "
             f"{common.folder} was made; start again in another folder"
         )
+    _check_folder(common)
     entry = write_run(common.folder, run, traces, common.columns)
     config, seed = run.id
     notes = tuple(f"config={config} seed={seed}: {w.message}" for w in caught)
