@@ -168,8 +168,8 @@ def sweep(
             together with a scheduler, whose workers decide how many simulate at the same time.
         on_progress: told where the sweep stands.
         on_interval: told of the intervals of the present run, done and in all; only with one job.
-        scheduler: address of the Dask scheduler whose workers simulate, `host:port`. All of them must
-            have this version of the project, and the workers see `out` under the same path.
+        scheduler: address of the Dask scheduler whose workers simulate, `host:port`. All of them
+            must have this version of the project; the workers see `out` under the same path.
 
     Raises:
         SweepError: the specification is impossible, or the scheduler does not answer; nothing has

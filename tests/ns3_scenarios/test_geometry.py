@@ -59,7 +59,13 @@ def test_simulation_puts_users_around_the_same_sites(kind: str) -> None:
         }
     )
     layout = LAYOUTS[kind]
-    changed = {"layout": layout, "users": [near], "duration_s": 0.2}
+    changed = {
+        "layout": layout,
+        "users": [near],
+        "duration_s": 0.2,
+        "edge": None,
+        "transport": None,
+    }
     scenario = ScenarioConfig.model_validate({**dict(base), **changed})
     users = simulate(scenario)["ue"].to_pylist()
     sites = site_positions_m(layout)

@@ -269,7 +269,7 @@ RanNetworkHelper::AddApplication(uint32_t ue,
         {
             ObjectFactory server("ns3::ThreeGppHttpServer");
             server.Set("Local", AddressValue(m_coreAddress));
-            server.Set("Port", UintegerValue(port));
+            server.Set("LocalPort", UintegerValue(port));
             m_core->AddApplication(server.Create<Application>());
             m_httpServers[port] = true;
         }

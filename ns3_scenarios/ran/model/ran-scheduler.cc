@@ -16,6 +16,8 @@ namespace
 
 /// How much a packet at its delay budget outweighs a fresh one (M-LWDF, Andrews et al. 2001)
 constexpr double URGENCY_WEIGHT = 20;
+/// Weight of flows that have less than is guaranteed to them: they come before all others
+constexpr double GUARANTEE_WEIGHT = 1e3;
 /// More flows than a cell will ever have: orders go round modulo this
 constexpr uint32_t ORDERS = 1U << 30;
 
@@ -67,7 +69,7 @@ RanScheduler::Metric(const RanCandidate& c) const
     if (m_policy == RanPolicy::QOS)
     {
         metric *= 1 + URGENCY_WEIGHT * c.urgency;
-        metric *= std::max(1.0, c.guaranteedBytes / average);
+        metric *= average < c.guaranteedBytes ? GUARANTEE_WEIGHT * c.guaranteedBytes / average : 1;
     }
     return metric;
 }

@@ -10,9 +10,9 @@ import numpy as np
 from ns3_scenarios import scenario as sc
 
 #: As in present operating systems: a segment that fits an MTU of 1500 bytes, ten segments at the
-#: start (RFC 6928), a retransmission timeout of at least 200 ms and acknowledgements delayed by less
-#: (with ns-3's 200 ms a sender with a window of one segment always times out), buffers for a fast
-#: link.
+#: start (RFC 6928), a retransmission timeout of at least 200 ms, acknowledgements delayed by less
+#: (with ns-3's 200 ms a sender with a window of one segment always times out), and buffers for a
+#: fast link.
 TCP_DEFAULTS = {
     "ns3::TcpSocket::SegmentSize": "1400",
     "ns3::TcpSocket::InitialCwnd": "10",

@@ -4,8 +4,6 @@
 import math
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from ns3_scenarios.controls import ControlChange
 

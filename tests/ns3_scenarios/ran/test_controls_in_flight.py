@@ -3,7 +3,13 @@
 
 import pytest
 
-from ns3_scenarios.controls import CellControl, ControlChange, SliceShare
+from ns3_scenarios.controls import (
+    CellControl,
+    ControlChange,
+    HandoverControl,
+    SliceShare,
+    WaypointControl,
+)
 
 CHANGE_AT = 4
 FULL_BUFFER = {"kind": "full_buffer"}
@@ -51,6 +57,7 @@ CASES = {
     "numerology": (0, "cell", "dl_tb_count", {}, lambda a, b: 0.4 < b / a < 0.7),
     "scheduler": ("max_ci", "ue", "dl_throughput_mbps", UE, lambda a, b: b < 0.1 * a),
     "target_bler": (0.4, "ue", "dl_bler_pct", UE, lambda a, b: a < 15 and b > 30),
+    "sleep_mode": ("off", "cell", "power_w", {}, lambda a, b: a > 300 and b == 0),
     "slices.s0.dedicated_pct": (80, "slice", "dl_prb_util_pct", SLICE, lambda a, b: b > a + 20),
     "slices.s0.min_pct": (80, "slice", "dl_prb_util_pct", SLICE, lambda a, b: b > a + 20),
     "slices.s0.max_pct": (20, "slice", "dl_prb_util_pct", SLICE, lambda a, b: 18 < b < 22 < a),
@@ -58,8 +65,11 @@ CASES = {
 
 
 def test_every_control_has_a_case():
-    fields = set(CellControl.model_fields) - {"slices"}
-    assert fields | {f"slices.s0.{f}" for f in SliceShare.model_fields} == set(CASES)
+    fields = set(CellControl.model_fields) - {"slices", "handover"}
+    shares = {f"slices.s0.{f}" for f in SliceShare.model_fields}
+    assert fields | shares == set(CASES) | {"wake_prb_pct"}
+    assert set(HandoverControl.model_fields) == set(HANDOVER)
+    assert set(WaypointControl.model_fields) == set(WAYPOINT)
 
 
 @pytest.mark.parametrize("control", CASES)
@@ -80,3 +90,65 @@ def test_control_takes_effect_in_flight(measure, contested, control):
             measure, contested, f"cells.c0.{control}", value, table, column, **where
         )
     assert holds(early, late), (early, late)
+
+
+def test_load_that_wakes_takes_effect_in_flight(measure, network):
+    report = {"kind": "cbr", "rate_mbps": 0.02, "packet_bytes": 100}  # every 40 ms
+    energy = {"sleep_mode": "light", "wake_prb_pct": 0, "sleep_after_ms": 0}
+    scenario = network(
+        duration_s=2,
+        radio={"energy": energy},
+        users=[{**users((60, 0)), "traffic": [report]}],
+    )
+    early, late = before_and_after(
+        measure, scenario, "cells.c0.wake_prb_pct", 60, "ue", "dl_latency_ms"
+    )
+    assert 6 < early < 10
+    assert 20 < late < 50
+
+
+#: Settings at the start that keep the user, and the one that lets it go: the other cell is 1 dB
+#: stronger than its own.
+HANDOVER = {
+    "a3_offset_db": ({"a3_offset_db": 3, "hysteresis_db": 0}, "a3_offset_db", 0),
+    "hysteresis_db": ({"a3_offset_db": 0, "hysteresis_db": 3}, "hysteresis_db", 0),
+    "ttt_ms": ({"a3_offset_db": 0, "hysteresis_db": 0, "ttt_ms": 5120}, "ttt_ms", 0),
+    "cio_db": ({"a3_offset_db": 3, "hysteresis_db": 0}, "cio_db.c1", 6),
+}
+
+
+@pytest.mark.parametrize("control", HANDOVER)
+def test_handover_control_takes_effect_in_flight(measure, network, control):
+    start, path, value = HANDOVER[control]
+    scenario = network(
+        duration_s=2,
+        layout={
+            "kind": "free",
+            "n_sectors": 1,
+            "sites": [{"x_m": 0, "y_m": 0}, {"x_m": 200, "y_m": 0}],
+        },
+        radio={"handover": {"ttt_ms": 0, "measurement_error_db": 0, **start}},
+        users=[{**users((98, 0)), "traffic": [{"kind": "cbr", "rate_mbps": 1}]}],
+    )
+    stronger = ControlChange(interval=1, path="cells.c1.tx_power_dbm", value=31.5)
+    change = ControlChange(interval=CHANGE_AT, path=f"cells.c0.handover.{path}", value=value)
+    cells = measure(scenario, [stronger, change], skip=0)["ue"].cell.astype(str).tolist()
+    assert cells[:CHANGE_AT] == ["c0"] * CHANGE_AT
+    assert set(cells[CHANGE_AT + 1 :]) == {"c1"}
+
+
+WAYPOINT = {"x_m": 300, "y_m": 200, "z_m": 90, "speed_mps": 30}
+
+
+@pytest.mark.parametrize("control", WAYPOINT)
+def test_waypoint_takes_effect_in_flight(measure, network, control):
+    mobility = {"kind": "uav", "speed_mps": 5, "waypoints": [{"x_m": 0, "y_m": 0, "z_m": 50}]}
+    group = {**users((100, 0)), "height_m": 50, "mobility": mobility}
+    change = ControlChange(
+        interval=CHANGE_AT, path=f"ues.u0.waypoint.{control}", value=WAYPOINT[control]
+    )
+    ue = measure(network(duration_s=2, users=[group]), [change], skip=0)["ue"]
+    column = {"speed_mps": "speed_mps"}.get(control, control)
+    slope = ue[column].diff() if control != "speed_mps" else ue[column]
+    early, late = slope[1:CHANGE_AT].mean(), slope[CHANGE_AT + 1 :].mean()
+    assert late > early + 0.3, (early, late)

@@ -258,16 +258,6 @@ def test_worker_that_is_not_like_the_sweep_is_one_clear_error(
     assert stored(tmp_path / "elsewhere") == 0
 
 
-def test_worker_without_the_project_is_one_clear_error(
-    spec: SweepSpec, tmp_path: Path, dask: Cluster
-) -> None:
-    without = dask.folder / "without.py"
-    without.write_text("import sys\nsys.modules['ns3_scenarios'] = None\n")
-    dask.worker("--preload", str(without))
-    with pytest.raises(WorkerError, match="cannot run a sweep .* need this version of the project"):
-        sweep(spec, tmp_path / "dataset", scheduler=dask.address)
-
-
 def test_cluster_without_workers_is_one_clear_error(
     spec: SweepSpec, tmp_path: Path, dask: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -254,7 +254,7 @@ def test_schedule_of_everything_leaves_alone_what_is_varied() -> None:
 
 
 def test_all_is_short_for_auto_of_everything() -> None:
-    groups = ["cells", "slices", "ues"]
+    groups = ["cells", "slices", "links", "applications", "ues"]
     schedules = [
         plan(spec_of(schedule={**EVERYTHING, "controls": controls})).runs[0].schedule
         for controls in ("all", {"*": "auto"}, dict.fromkeys(groups, "auto"))
@@ -428,8 +428,8 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
         ["schedule.controls: everything is 'fixed'"],
     ),
     (
-        {"schedule": {**EVERYTHING, "controls": {"links": "auto"}}},
-        ["schedule.controls: 'links' matches no control of this scenario"],
+        {"schedule": {**EVERYTHING, "controls": {"ues.*.waypoint": "auto"}}},
+        ["schedule.controls: 'ues.*.waypoint' matches no control of this scenario"],
     ),
     (
         {"schedule": {**EVERYTHING, "controls": {"*": "auto", "cels": "fixed"}}},
@@ -461,16 +461,16 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
         ["vary.scenario.random_faults.mean_gap_s leads nowhere", "`random_faults: {}` switches"],
     ),
     (
-        {"vary": {"scenario.transport.routers.0": RANGE}, "n_configs": 1},
-        ["vary.scenario.transport.routers.0 leads nowhere", "says nothing of what 'routers'"],
+        {"vary": {"scenario.random_faults.kinds.0": RANGE}, "n_configs": 1},
+        ["vary.scenario.random_faults.kinds.0 leads nowhere"],
     ),
     (
         {"random_faults": {"mean_gap_s": 0}},
         ["random_faults.mean_gap_s=0 is not allowed; it must be above 0"],
     ),
     (
-        {"random_faults": {"kinds": ["link_cut"]}},
-        ["random_faults.kinds: the scenario has nothing for a link_cut"],
+        {"random_faults": {"kinds": ["battery_low"]}},
+        ["random_faults.kinds: the scenario has nothing for a battery_low"],
     ),
     (
         {
