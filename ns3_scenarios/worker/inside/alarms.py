@@ -55,6 +55,7 @@ class Alarms:
             if group.mobility.kind == "uav"
         }
         self._crossed_ms: dict[Finding, float] = {}
+        self._reported_ms: dict[Finding, float] = {}
         self._time_ms = 0.0
 
     def update(
@@ -81,8 +82,9 @@ class Alarms:
             "cleared_ms": [cleared_ms for _, _, cleared_ms in rows],
         }
 
-    @staticmethod
-    def _reported(faults: list[tuple[Fault, bool]]) -> list[tuple[Finding, float, float | None]]:
+    def _reported(
+        self, faults: list[tuple[Fault, bool]]
+    ) -> list[tuple[Finding, float, float | None]]:
         """What elements report: one alarm for all faults of a kind that an element has at once."""
         rows: dict[Finding, tuple[float, float | None]] = {}
         for fault, holds in faults:
@@ -96,6 +98,10 @@ class Alarms:
                 both_over = cleared_ms is not None and other_cleared_ms is not None
                 cleared_ms = max(cleared_ms or 0, other_cleared_ms or 0) if both_over else None
             rows[finding] = raised_ms, cleared_ms
+        # Of faults that follow each other without a gap, the first raised the alarm.
+        known_ms = self._reported_ms
+        rows = {f: (min(ms, known_ms.get(f, ms)), cleared) for f, (ms, cleared) in rows.items()}
+        self._reported_ms = {f: ms for f, (ms, cleared) in rows.items() if cleared is None}
         return [(finding, *times) for finding, times in rows.items()]
 
     def _crossings(self, found: set[Finding]) -> list[tuple[Finding, float, float | None]]:
