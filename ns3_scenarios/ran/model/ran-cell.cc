@@ -519,7 +519,8 @@ RanCell::Decide(int64_t nowNs)
         t.meanPsd = sum / m_grid.nRbg;
         if (t.active || m_transmission[RAN_UL].active)
         {
-            m_power.AddSlot(m_grid.slotNs,
+            m_power.AddSlot(nowNs,
+                            m_grid.slotNs,
                             t.meanPsd * m_grid.OccupiedHz() / RanFromDb(m_referencePowerDbm - 30));
         }
     }

@@ -4,6 +4,8 @@
 
 #include "ran-power.h"
 
+#include <algorithm>
+
 namespace ns3
 {
 
@@ -56,6 +58,7 @@ RanPower::SetState(RanCellState state, int64_t nowNs)
         m_before = m_state;
     }
     m_state = state;
+    m_activeUntilNs = nowNs;
 }
 
 bool
@@ -72,14 +75,11 @@ RanPower::WakeNs() const
 }
 
 void
-RanPower::AddSlot(int64_t slotNs, double load)
+RanPower::AddSlot(int64_t nowNs, int64_t slotNs, double load)
 {
-    const double active = m_states->uplink + (m_states->downlink - m_states->uplink) * load;
-    m_counters.energy += (active - IdlePower()) * slotNs * 1e-9;
-    if (m_mode != RanSleepMode::ON)
-    {
-        m_counters.sleepNs -= slotNs;
-    }
+    Advance(nowNs);
+    m_active = m_states->uplink + (m_states->downlink - m_states->uplink) * load;
+    m_activeUntilNs = nowNs + slotNs;
 }
 
 double
@@ -104,14 +104,15 @@ RanPower::IdlePower() const
 void
 RanPower::Advance(int64_t nowNs)
 {
-    const int64_t passed = nowNs - m_sinceNs;
+    const int64_t activeNs = std::max<int64_t>(std::min(nowNs, m_activeUntilNs) - m_sinceNs, 0);
+    const int64_t idleNs = nowNs - m_sinceNs - activeNs;
     m_sinceNs = nowNs;
-    m_counters.energy += IdlePower() * passed * 1e-9;
+    m_counters.energy += (m_active * activeNs + IdlePower() * idleNs) * 1e-9;
     const bool micro = m_state == RanCellState::AWAKE && m_mode != RanSleepMode::ON;
     if (micro || m_state == RanCellState::LIGHT || m_state == RanCellState::DEEP ||
         m_state == RanCellState::OFF)
     {
-        m_counters.sleepNs += passed;
+        m_counters.sleepNs += idleNs;
     }
 }
 

@@ -90,10 +90,11 @@ class RanPower
     void SetState(RanCellState state, int64_t nowNs);
 
     /**
-     * A slot with transmissions.
-     * \param slotNs its duration \param load share of reference resource blocks times relative power
+     * A slot with transmissions begins. It ends early if the state changes.
+     * \param nowNs the time \param slotNs its duration
+     * \param load share of reference resource blocks times relative power
      */
-    void AddSlot(int64_t slotNs, double load);
+    void AddSlot(int64_t nowNs, int64_t slotNs, double load);
 
     /**
      * \return what the cell does
@@ -138,6 +139,8 @@ class RanPower
     RanCellState m_state{RanCellState::AWAKE}; ///< what it does
     RanCellState m_before{RanCellState::AWAKE}; ///< what it woke up from
     int64_t m_sinceNs{0};                      ///< integrated up to here
+    double m_active{0};                        ///< power of the slot with transmissions
+    int64_t m_activeUntilNs{0};                ///< end of that slot
     RanPowerCounters m_counters;               ///< of the interval
 };
 

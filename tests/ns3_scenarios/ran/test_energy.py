@@ -82,6 +82,14 @@ def test_tdd_slots_are_counted_one_by_one(sleeper, measure):
         assert cell.sleep_pct.to_numpy() == pytest.approx(0 if mode == "on" else 20)
 
 
+@pytest.mark.parametrize("mode", ["on", "micro"])
+def test_a_slot_ends_with_its_cell(sleeper, measure, mode):
+    outage = {"kind": "cell_outage", "cell": "c0", "start_s": 0.20025, "duration_s": 0.59975}
+    cell = measure(sleeper(FULL_BUFFER, mode, faults=[outage], duration_s=0.8))["cell"]
+    assert cell.power_w.tolist() == pytest.approx([280 * 0.25 / 200, 0, 0])
+    assert cell.sleep_pct.tolist() == [0, 0, 0]
+
+
 def test_half_the_power_or_half_the_blocks_take_half_the_dynamic_part(sleeper, measure):
     half_dbm = 30 - 10 * math.log10(2)
     for path, value in (("tx_power_dbm", half_dbm), ("slices.s0.max_pct", 50)):
