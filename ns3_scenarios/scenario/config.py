@@ -86,6 +86,8 @@ class ScenarioConfig(Model):
         reached = {CORE}
         names = [link.name for link in self.links]
         for link in self.links:
+            if link.ends[0] == link.ends[1]:
+                raise ValueError(f"link {link.name!r} has both ends at {link.ends[0]!r}")
             for end in link.ends:
                 if end not in nodes:
                     raise ValueError(
@@ -128,6 +130,12 @@ class ScenarioConfig(Model):
                 )
             if names.count(application.name) > 1:
                 raise ValueError(f"edge names application {application.name!r} more than once")
+            group = self.users[groups.index(application.users)]
+            if application.name in group.flow_names:
+                raise ValueError(
+                    f"{where}.name={application.name!r} is the name of another flow of "
+                    f"{group.name!r}"
+                )
         return self
 
     @model_validator(mode="after")

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from ns3_scenarios.scenario.base import Identifier, Model, QueueDiscipline
 from ns3_scenarios.scenario.users import Degradable, OwnFiveQi
@@ -31,12 +31,6 @@ class Link(Model):
     token_bucket_pct: float = Field(
         default=50, gt=0, le=100, description="Rate of the token bucket, of the link's."
     )
-
-    @model_validator(mode="after")
-    def _has_two_ends(self) -> Self:
-        if self.ends[0] == self.ends[1]:
-            raise ValueError(f"link {self.name!r} has both ends at {self.ends[0]!r}")
-        return self
 
 
 class Transport(Model):

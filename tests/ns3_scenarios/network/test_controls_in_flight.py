@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each control, changed in mid-run, changes the KPI that it must."""
 
+from collections.abc import Iterator
+from typing import Any, get_args
+
 import pytest
 
-from ns3_scenarios.controls import (
-    CellControl,
-    ControlChange,
-    HandoverControl,
-    SliceShare,
-    WaypointControl,
-)
+from ns3_scenarios.controls import ControlChange, ControlState
+from ns3_scenarios.scenario import Model
 
 CHANGE_AT = 4
 FULL_BUFFER = {"kind": "full_buffer"}
@@ -62,14 +60,6 @@ CASES = {
     "slices.s0.min_pct": (80, "slice", "dl_prb_util_pct", SLICE, lambda a, b: b > a + 20),
     "slices.s0.max_pct": (20, "slice", "dl_prb_util_pct", SLICE, lambda a, b: 18 < b < 22 < a),
 }
-
-
-def test_every_control_has_a_case():
-    fields = set(CellControl.model_fields) - {"slices", "handover"}
-    shares = {f"slices.s0.{f}" for f in SliceShare.model_fields}
-    assert fields | shares == set(CASES) | {"wake_prb_pct"}
-    assert set(HandoverControl.model_fields) == set(HANDOVER)
-    assert set(WaypointControl.model_fields) == set(WAYPOINT)
 
 
 @pytest.mark.parametrize("control", CASES)
@@ -152,3 +142,116 @@ def test_waypoint_takes_effect_in_flight(measure, network, control):
     slope = ue[column].diff() if control != "speed_mps" else ue[column]
     early, late = slope[1:CHANGE_AT].mean(), slope[CHANGE_AT + 1 :].mean()
     assert late > early + 0.3, (early, late)
+
+
+def test_order_of_a_handover_takes_effect_in_flight(measure, wired, users):
+    scenario = wired(
+        users=[users({"kind": "cbr", "rate_mbps": 1})], radio={"handover": {"a3_offset_db": 15}}
+    )
+    order = ControlChange(interval=CHANGE_AT, path="ues.u0.target_cell", value="c1")
+    tables = measure(scenario, [order], skip=0)
+    assert tables["ue"].handovers.tolist() == [0] * CHANGE_AT + [1]
+    assert tables["ue"].cell.tolist() == ["c0"] * CHANGE_AT + ["c1"]
+
+
+DOWN = {"ue": "u0", "flow": "cbr0"}
+TO_R1 = "s0-r1-core"
+
+#: Path, new value, where it shows, and how the column's mean before and after must compare.
+WIRED = {
+    "links.queue": (
+        "links.b.queue",
+        "token_bucket",
+        ("link", "throughput_mbps", {"link": "b", "from_node": "core"}),
+        lambda a, b: a > 8 and 4.5 < b < 5.05,
+    ),
+    "applications.site": (
+        "applications.app.site",
+        "e1",
+        ("application", "transport_ms", {}),
+        lambda a, b: b - a == pytest.approx(6, abs=0.5),
+    ),
+    "applications.fraction": (
+        "applications.app.fraction",
+        0,
+        ("edge", "jobs_arrived", {"site": "e0"}),
+        lambda a, b: a > 5 and b == 0,
+    ),
+    "slices.degradation": (
+        "slices.s0.degradation",
+        "reduce_rate",
+        ("flow", "throughput_mbps", DOWN),
+        lambda a, b: b == pytest.approx(a / 2, rel=0.05),
+    ),
+    "slices.routes": (
+        "slices.s0.routes.s0.core",
+        TO_R1,
+        ("flow", "latency_ms", DOWN),
+        lambda a, b: b - a == pytest.approx(7, abs=0.5),
+    ),
+    "ues.flows.route": (
+        "ues.u0.flows.cbr0.route",
+        TO_R1,
+        ("flow", "latency_ms", DOWN),
+        lambda a, b: b - a == pytest.approx(7, abs=0.5),
+    ),
+    "ues.flows.slice": (
+        "ues.u0.flows.cbr0.slice",
+        "s1",
+        ("network", "throughput_mbps", {"slice": "s1"}),
+        lambda a, b: b == pytest.approx(2 * a, rel=0.05),
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def campus(wired, users):
+    """Two slices, two ways to the core, two edge sites, and a link that a token bucket holds."""
+    cbr = {"kind": "cbr", "rate_mbps": 4}
+    app = {"name": "app", "users": "u", "site": "e0", "interval_ms": 20, "request_kb": 0.5}
+    return wired(
+        links={"b": {"token_bucket_pct": 0.5}},
+        users=[users(cbr, x_m=(30, 40)), users(cbr, name="v", slice="s1")],
+        edge={"sites": [{"name": "e0"}, {"name": "e1"}], "applications": [app]},
+        duration_s=2,
+    )
+
+
+@pytest.mark.parametrize("control", WIRED)
+def test_control_behind_the_radio_takes_effect_in_flight(
+    campus, measure, assert_conserved, control
+):
+    path, value, (table, column, where), holds = WIRED[control]
+    tables = measure(campus, [ControlChange(interval=CHANGE_AT, path=path, value=value)], skip=0)
+    assert_conserved(tables)
+    frame = tables[table]
+    for key, wanted in where.items():
+        frame = frame[frame[key] == wanted]
+    early = frame[frame.interval.between(1, CHANGE_AT - 1)][column].mean()
+    late = frame[frame.interval > CHANGE_AT][column].mean()
+    assert holds(early, late), (early, late)
+
+
+def models_in(annotation: Any) -> list[type[Model]]:
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in models_in(part)]
+
+
+def controls_of(model: type[Model], *above: str) -> Iterator[str]:
+    """The names of all controls, without those of elements."""
+    for name, field in model.model_fields.items():
+        below = models_in(field.annotation)
+        yield from controls_of(below[0], *above, name) if below else [".".join((*above, name))]
+
+
+def test_every_control_has_a_case():
+    tested = {
+        *(f"cells.{name.replace('slices.s0.', 'slices.')}" for name in CASES),
+        *(f"cells.handover.{name}" for name in HANDOVER),
+        *(f"ues.waypoint.{name}" for name in WAYPOINT),
+        *WIRED,
+        "cells.wake_prb_pct",
+        "ues.target_cell",
+    }
+    assert set(controls_of(ControlState)) == tested
