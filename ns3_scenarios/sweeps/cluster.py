@@ -9,9 +9,10 @@ the calls are submitted to `distributed` directly.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Hashable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
@@ -107,8 +108,8 @@ def unordered(
         say: told when there is nobody to do the work.
 
     Raises:
-        WorkerError: the scheduler is lost, there are no workers for a minute, or the function
-            cannot be imported there.
+        WorkerError: the scheduler is lost, there are no workers for a minute, or the project is
+            not installed there.
         SixgError: what a call raised.
     """
     waiting, suspects = deque(calls), deque[Key]()
@@ -146,12 +147,13 @@ def unordered(
 
 
 class _Workers:
-    """Counts the threads of a cluster now and then."""
+    """Counts the threads of a cluster now and then, and looks whether new workers can be of use."""
 
     def __init__(self, client: Client, say: Callable[[str], None]) -> None:
         self._client = client
         self._say = say
         self._threads = 0
+        self._known: set[str] = set()
         self._counted_s = float("-inf")
         self._without_since_s: float | None = None
 
@@ -161,9 +163,12 @@ class _Workers:
         if now_s - self._counted_s < LOOK_EVERY_S:
             return self._threads
         try:
-            self._threads = sum(self._client.nthreads().values())
+            threads = self._client.nthreads()
+            self._check(threads.keys() - self._known)
         except OSError:
             raise _lost() from None
+        self._known = set(threads)
+        self._threads = sum(threads.values())
         self._counted_s = now_s
         if self._threads:
             self._without_since_s = None
@@ -176,6 +181,20 @@ class _Workers:
                 "with: dask worker"
             )
         return self._threads
+
+    def _check(self, new: Collection[str]) -> None:
+        """Look whether the project is there: workers that cannot load a call end without a word."""
+        if not new:
+            return
+        specs = self._client.run(
+            importlib.util.find_spec, "ns3_scenarios", workers=list(new), on_error="return"
+        )
+        for worker, spec in sorted(specs.items()):
+            if spec is None:
+                raise WorkerError(
+                    f"the Dask worker {worker} cannot run a sweep; it needs this version of the "
+                    "project installed"
+                )
 
 
 def _result(future: Future[Any]) -> Any:

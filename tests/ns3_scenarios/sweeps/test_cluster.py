@@ -3,10 +3,12 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,10 +64,16 @@ def wait_until(condition: Callable[[], Any], timeout_s: float = 30) -> None:
 
 
 class Cluster:
-    """A Dask scheduler and its workers, each a process of its own."""
+    """A Dask scheduler and its workers, each a process of its own.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: for their files.
+        bare: which of scheduler and workers start where the project is not installed.
+    """
+
+    def __init__(self, folder: Path, *bare: str) -> None:
         self.folder = folder
+        self.bare = bare
         self.processes: list[subprocess.Popen[bytes]] = []
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -96,13 +104,16 @@ class Cluster:
                 process.wait()
 
     def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        # Without `site`, Python finds no editable installation.
+        bare = arguments[0] in self.bare
+        python = [sys.executable, "-S"] if bare else [sys.executable]
         settings = {
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": sysconfig.get_path("purelib") if bare else str(ROOT),
             "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
         }
         with open(self.folder / f"{arguments[0]}{len(self.processes)}.log", "wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "dask", *arguments],
+                [*python, "-m", "dask", *arguments],
                 cwd=self.folder,
                 env={**os.environ, **settings},
                 stdout=log,
@@ -256,6 +267,36 @@ def test_worker_that_is_not_like_the_sweep_is_one_clear_error(
         with pytest.raises(DatasetError, match=r"tcp://.* does not see .*that all workers share"):
             sweep(spec, tmp_path / "elsewhere", scheduler=dask.address)
     assert stored(tmp_path / "elsewhere") == 0
+
+
+@pytest.mark.parametrize(
+    ("bare", "says"),
+    [
+        ("worker", r"the Dask worker tcp://[\d.:]+ cannot run a sweep; it needs this version of"),
+        ("scheduler", r"the Dask cluster cannot run a sweep .* its scheduler and all its workers"),
+    ],
+)
+def test_cluster_without_the_project_is_one_sentence(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, bare: str, says: str
+) -> None:
+    (tmp_path / "sweep.yaml").write_text(json.dumps(SPEC))
+    dask = Cluster(tmp_path_factory.mktemp("dask"), bare)
+    try:
+        dask.worker()
+        command = [*COMMAND, "sweep", "sweep.yaml", "--out", "dataset", "--scheduler"]
+        command.append(dask.address)
+        ended = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=50
+        )
+    finally:
+        dask.end()
+    assert ended.returncode == 1
+    *progress, error = ended.stderr.splitlines()
+    assert re.match(says, error), ended.stderr
+    assert set(progress) <= {
+        "0 of 12 runs",
+        "the Dask scheduler has no worker; waiting for one",
+    }
 
 
 def test_cluster_without_workers_is_one_clear_error(
