@@ -85,7 +85,8 @@ class Manifest(Model):
     @property
     def planned_runs(self) -> int:
         """Runs of the complete dataset."""
-        return len(self.configs) * len(self.seeds)
+        per_config = (self.spec or {}).get("seeds_per_config") or len(self.seeds)
+        return len(self.configs) * int(per_config)
 
 
 class RunLike(Protocol):

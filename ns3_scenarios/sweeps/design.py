@@ -222,11 +222,15 @@ def _key(scenario: ScenarioConfig, controls: list[ControlChange]) -> str:
 
 
 def _runs(spec: SweepSpec, configs: list[Config]) -> Iterator[Run]:
-    # Seed by seed, so that an unfinished sweep has seen the whole design first.
-    for seed in spec.seeds:
-        for config in configs:
+    # One seed of each first, so that an unfinished sweep has seen the whole design first.
+    of_config = [spec.seeds_of(index) for index in range(len(configs))]
+    per_seed = not isinstance(spec.schedule, RandomPiecewise) or spec.schedule.per_seed
+    for seeds in zip(*of_config, strict=True):
+        for config, seed in zip(configs, seeds, strict=True):
             try:
-                stream = f"{spec.design_seed}:{config.key}:{seed}"
+                stream = f"{spec.design_seed}:{config.key}"
+                if per_seed:
+                    stream += f":{seed}"
                 drawn = draw_schedule(spec.schedule, config.scenario, stream, config.controls)
                 schedule = config.controls + drawn
                 check_schedule(schedule, config.scenario)

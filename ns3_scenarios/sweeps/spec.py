@@ -9,6 +9,7 @@
     design: sobol                         # or latin_hypercube, grid, random
     n_configs: 16
     seeds: 1-4                            # or replications: 4
+    seeds_per_config: 2                   # in turn; without it each configuration has all
     schedule:                             # or constant, or replay
       kind: random_piecewise
       controls:                           # or all: every control of the scenario
@@ -125,7 +126,7 @@ class RandomPiecewise(Model):
     """Every control keeps a random value for a random number of intervals, then takes another.
 
     Each control path (each match of a `*` with `each`) changes in its own rhythm, from interval 0
-    on, drawn anew for each configuration and seed.
+    on, drawn anew for each configuration and, unless `per_seed` is false, each seed.
 
     `auto` in place of a range draws every control that the path means, or that is below it, from
     its own sensible range (`ns3_scenarios.control_ranges`), all different. `all` in place of the
@@ -144,6 +145,9 @@ class RandomPiecewise(Model):
 
     kind: Literal["random_piecewise"]
     controls: dict[str, Variation | Literal["auto", "fixed"]] = Field(min_length=1)
+    per_seed: bool = Field(
+        default=True, description="Drawn anew for each seed, not once for each configuration."
+    )
     min_gap_intervals: int = Field(default=2, ge=1, le=100_000)
     max_gap_intervals: int = Field(default=8, ge=1, le=100_000)
 
@@ -207,6 +211,11 @@ class SweepSpec(Model):
         max_length=MAX_CONFIGS,
         description="Of the simulations: '1-50', '1-4, 9', a list, or `replications: N` for 1-N.",
     )
+    seeds_per_config: int | None = Field(
+        default=None,
+        ge=1,
+        description="Each configuration takes the next so many of the seeds, round and round.",
+    )
     schedule: ScheduleSpec = Constant()
     random_faults: RandomFaults | None = Field(
         default=None, description="Instead of the scenario's; `{}` switches them on."
@@ -242,10 +251,22 @@ class SweepSpec(Model):
             raise ValueError(f"n_configs is missing; a {self.design} design needs it")
         if not self.vary and (self.n_configs or 1) > 1:
             raise ValueError(f"n_configs={self.n_configs} needs something to vary")
+        if self.seeds_per_config is not None and self.seeds_per_config > len(self.seeds):
+            raise ValueError(
+                f"seeds_per_config={self.seeds_per_config} must not exceed the "
+                f"{len(self.seeds)} seeds"
+            )
         for path in self.vary:
             if not path.startswith(("scenario.", "controls.")):
                 raise ValueError(f"vary.{path} must start with 'scenario.' or 'controls.'")
         return self
+
+    def seeds_of(self, config: int) -> tuple[int, ...]:
+        """The seeds of a configuration, by its place in the design."""
+        count = self.seeds_per_config
+        if count is None:
+            return self.seeds
+        return tuple(self.seeds[(config * count + i) % len(self.seeds)] for i in range(count))
 
     @property
     def base(self) -> ScenarioConfig:

@@ -243,6 +243,24 @@ def test_random_schedule_differs_by_seed_and_configuration_but_not_by_company() 
 EVERYTHING: dict[str, Any] = {"kind": "random_piecewise", "controls": "all"}
 
 
+def test_seeds_of_configurations_take_turns() -> None:
+    vary = {"vary": POWER, "n_configs": 4, "seeds": "1-6"}
+    whole = plan(spec_of(**vary, seeds_per_config=3))
+    by_config = {c.key: [r.seed for r in whole.runs if r.config is c] for c in whole.configs}
+    assert list(by_config.values()) == [[1, 2, 3], [4, 5, 6], [1, 2, 3], [4, 5, 6]]
+    assert len({run.config.key for run in whole.runs[:4]}) == 4
+    with pytest.raises(SweepError, match="seeds_per_config=7 must not exceed the 6 seeds"):
+        spec_of(**vary, seeds_per_config=7)
+
+
+def test_schedule_may_be_the_same_for_all_seeds_of_a_configuration() -> None:
+    schedule = {"kind": "random_piecewise", "controls": "all", "per_seed": False}
+    whole = plan(spec_of(vary=POWER, n_configs=2, seeds="1-3", schedule=schedule))
+    schedules = {c.key: {r.schedule for r in whole.runs if r.config is c} for c in whole.configs}
+    assert [len(s) for s in schedules.values()] == [1, 1]
+    assert len(set.union(*schedules.values())) == 2
+
+
 def test_schedule_of_everything_leaves_alone_what_is_varied() -> None:
     whole = plan(spec_of(schedule=EVERYTHING, n_configs=2, vary=POWER, seeds="1-2"))
     for run in whole.runs:
