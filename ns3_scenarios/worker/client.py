@@ -291,12 +291,19 @@ def _reproduce_command(request: dict[str, Any]) -> str:
     """Write the request to a file and name the command that runs it; empty if that fails."""
     text = json.dumps(request, indent=1)
     name = f"{request['scenario']['name']}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
-    for folder in (Path(user_cache_dir("sixg"), "failed"), Path(tempfile.gettempdir())):
-        with suppress(OSError):
+    folders = [Path(user_cache_dir("sixg"), "failed")]
+    with suppress(OSError):  # there is none that can be written
+        folders.append(Path(tempfile.gettempdir()))
+    for folder in folders:
+        partial = folder / f"{name}.{os.getpid()}"
+        try:
             folder.mkdir(parents=True, exist_ok=True)
-            partial = folder / f"{name}.{os.getpid()}"
             partial.write_text(text)
             partial.replace(folder / name)
+        except OSError:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+        else:
             module = f"{__package__}.inside.reproduce"
             return shlex.join([sys.executable, "-m", module, str(folder / name)])
     return ""

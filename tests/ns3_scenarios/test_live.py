@@ -4,9 +4,12 @@
 All with real processes, which are also killed, dropped, starved and left alone.
 """
 
+import contextlib
 import gc
 import io
+import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -178,6 +181,99 @@ def test_runs_and_live_simulations_at_once(worker: SimulationWorker) -> None:
             assert to_bytes(run.result().tables) == to_bytes(whole.tables)
         last = whole["network"].slice(4 * 3)
         assert all(s.result()["network"].equals(last) for s in steps)
+
+
+ALONE = (
+    ("quickstart", 3, SCHEDULE),
+    ("edge_campus", 4, (ControlChange(interval=2, path="applications.*.fraction", value=0.2),)),
+)
+"""Two simulations: scenario, seed and changes."""
+N_STEPS = 5
+
+
+def as_text(tables: Tables) -> str:
+    return json.dumps({name: table.to_pydict() for name, table in tables.items()})
+
+
+@pytest.fixture(scope="module")
+def alone() -> list[Tables]:
+    """What each of the two gives by itself."""
+    whole = []
+    for name, seed, changes in ALONE:
+        duration_s = N_STEPS * load_scenario(name).interval_ms * 1e-3
+        in_time = [change for change in changes if change.interval < N_STEPS]
+        whole.append(simulate(name, in_time, seed=seed, duration_s=duration_s).tables)
+    return whole
+
+
+@pytest.mark.parametrize("threads", [False, True])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_two_at_once_are_as_each_alone(
+    alone: list[Tables], worker: SimulationWorker, workers: int, threads: bool
+) -> None:
+    with contextlib.ExitStack() as stack:
+        others = [stack.enter_context(SimulationWorker()) for _ in range(workers - 1)]
+        both = [
+            stack.enter_context(LiveSimulation(name, seed=seed, worker=where))
+            for (name, seed, _), where in zip(ALONE, [worker, *others, worker][:2], strict=True)
+        ]
+
+        def step(which: int, interval: int) -> Tables:
+            changes = ALONE[which][2]
+            both[which].apply(change for change in changes if change.interval == interval)
+            return both[which].advance()
+
+        steps: list[list[Tables]] = [[], []]
+        if threads:
+            pool = stack.enter_context(ThreadPoolExecutor(2))
+            futures = [
+                pool.submit(lambda which: [step(which, i) for i in range(N_STEPS)], which)
+                for which in (0, 1)
+            ]
+            steps = [future.result() for future in futures]
+        else:
+            for interval in range(N_STEPS):
+                for which in (1, 0):
+                    steps[which].append(step(which, interval))
+    assert [to_bytes(*one) for one in steps] == [to_bytes(whole) for whole in alone]
+
+
+def test_two_processes_at_once_are_as_each_alone(alone: list[Tables]) -> None:
+    text = """
+import json, sys
+from ns3_scenarios.controls import ControlChange
+from ns3_scenarios.live import LiveSimulation
+name, seed, changes, n_steps = json.load(sys.stdin)
+with LiveSimulation(name, seed) as live:
+    steps = []
+    for interval in range(n_steps):
+        live.apply(ControlChange(**change) for change in changes if change["interval"] == interval)
+        steps.append({n: t.to_pydict() for n, t in live.advance().items()})
+tables = steps[0]
+for later in steps[1:]:
+    for name, table in later.items():
+        for column, values in table.items():
+            tables[name][column] += values
+print(json.dumps(tables))
+"""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", text],
+            env=ENVIRONMENT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in ALONE
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        orders = [
+            json.dumps([name, seed, [change.model_dump() for change in changes], N_STEPS])
+            for name, seed, changes in ALONE
+        ]
+        answers = list(pool.map(lambda p, order: p.communicate(order)[0], processes, orders))
+    assert [p.returncode for p in processes] == [0, 0]
+    assert [answer.strip() for answer in answers] == [as_text(whole) for whole in alone]
 
 
 # Branches
@@ -470,6 +566,40 @@ def test_the_end_of_the_worker_ends_all() -> None:
             worker.close()
             with pytest.raises(SimulationError, match="worker was closed"):
                 fresh.advance()
+
+
+@pytest.mark.parametrize("room_bytes", [0, 1_000_000])
+def test_a_full_disk_does_not_matter(live: LiveSimulation, tmp_path: Path, room_bytes: int) -> None:
+    text = f"""
+import ctypes, json, os, resource
+import psutil
+from ns3_scenarios.errors import SimulationError
+from ns3_scenarios.live import LiveSimulation
+ctypes.CDLL(None).prctl(24, 24, 0, 0, 0)  # the worker may raise no limits, whoever the user is
+resource.setrlimit(resource.RLIMIT_FSIZE, ({room_bytes}, {room_bytes}))
+with LiveSimulation("quickstart", seed=3) as live, live.branch() as branch:
+    print(json.dumps({{name: table.to_pydict() for name, table in branch.advance(3).items()}}))
+    processes = psutil.Process().children(recursive=True)
+    max(processes, key=lambda p: (p.create_time(), p.pid)).send_signal(11)
+    try:
+        branch.advance()
+    except SimulationError as error:
+        print(str(error))
+    live.advance()
+"""
+    cache = tmp_path / "cache"
+    ended = subprocess.run(
+        [sys.executable, "-c", text],
+        env={**ENVIRONMENT, "XDG_CACHE_HOME": str(cache), "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stderr == ""
+    tables, error, *reproduce = ended.stdout.splitlines()
+    assert tables == as_text(live.advance(3))
+    assert re.fullmatch(r"the live simulation ended abnormally: .* was ended by SIGSEGV", error)
+    assert len(reproduce) == len([p for p in cache.rglob("*") if p.is_file()]) == bool(room_bytes)
 
 
 def test_nothing_outlives_the_parent() -> None:

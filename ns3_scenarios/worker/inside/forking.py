@@ -97,7 +97,9 @@ def write_to(stderr: int) -> None:
     """Send what this process prints to a file, but not without end."""
     os.dup2(stderr, 1)
     os.dup2(stderr, 2)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_STDERR_BYTES, MAX_STDERR_BYTES))
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    limit = MAX_STDERR_BYTES if hard == resource.RLIM_INFINITY else min(MAX_STDERR_BYTES, hard)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
 
 def limit_memory(max_memory_mb: float) -> None:
