@@ -180,11 +180,13 @@ class ControlState(Model):
         Raises:
             ControlError: no such control.
         """
-        node: Any = self.model_dump()
+        node: Any = self
         for name in path.split("."):
-            if not isinstance(node, dict) or name not in node:
+            if name not in (below := _below(node)):
                 raise _no_such(path, name, node)
-            node = node[name]
+            node = below[name]
+        if isinstance(node, Model | dict):
+            raise _stops_short(path)
         return node
 
     def expand(self, path: str) -> list[str]:
@@ -319,12 +321,30 @@ def _check_cells(state: ControlState, scenario: ScenarioConfig) -> None:
 
 
 def _check_routes(state: ControlState, scenario: ScenarioConfig) -> None:
+    nodes, sites, anchors = scenario.transport_nodes, scenario.site_ids, scenario.anchors
+    adjacent = {frozenset(link.ends) for link in scenario.links}
+
+    def path_of(route: str, where: str) -> list[str]:
+        path = route.split("-")
+        for node in path:
+            if node not in nodes:
+                allowed = ", ".join(nodes) or "nothing: there is no transport"
+                raise ControlError(f"{where}={route!r}: {node!r} is not one of {allowed}")
+            if path.count(node) > 1:
+                raise ControlError(f"{where}={route!r} visits {node!r} twice")
+        for hop in itertools.pairwise(path):
+            if frozenset(hop) not in adjacent:
+                raise ControlError(f"{where}={route!r}: no link joins {hop[0]!r} and {hop[1]!r}")
+        if len(path) == 1:
+            raise ControlError(f"{where}={route!r} has no link in it")
+        return path
+
     for name, slice_ in state.slices.items():
         for site, by_anchor in slice_.routes.items():
             for anchor, route in by_anchor.items():
                 if route != AUTO:
                     where = f"slices.{name}.routes.{site}.{anchor}"
-                    path = check_route(route, scenario, where)
+                    path = path_of(route, where)
                     if (path[0], path[-1]) != (site, anchor):
                         raise ControlError(
                             f"{where}={route!r} must lead from {site!r} to {anchor!r}"
@@ -333,35 +353,12 @@ def _check_routes(state: ControlState, scenario: ScenarioConfig) -> None:
         for flow, settings in control.flows.items():
             if settings.route != SLICE_ROUTE:
                 where = f"ues.{ue}.flows.{flow}.route"
-                path = check_route(settings.route, scenario, where)
-                ends = (path[0] in scenario.site_ids, path[-1] in scenario.anchors)
-                if ends != (True, True):
+                path = path_of(settings.route, where)
+                if path[0] not in sites or path[-1] not in anchors:
                     raise ControlError(
                         f"{where}={settings.route!r} must lead from a site to one of "
-                        f"{', '.join(scenario.anchors)}"
+                        f"{', '.join(anchors)}"
                     )
-
-
-def check_route(route: str, scenario: ScenarioConfig, where: str) -> list[str]:
-    """The nodes of a path through the transport network.
-
-    Raises:
-        ControlError: it names no such node, visits one twice, or jumps where there is no link.
-    """
-    nodes = route.split("-")
-    adjacent = {frozenset(link.ends) for link in scenario.links}
-    for node in nodes:
-        if node not in scenario.transport_nodes:
-            allowed = ", ".join(scenario.transport_nodes) or "nothing: there is no transport"
-            raise ControlError(f"{where}={route!r}: {node!r} is not one of {allowed}")
-        if nodes.count(node) > 1:
-            raise ControlError(f"{where}={route!r} visits {node!r} twice")
-    for hop in itertools.pairwise(nodes):
-        if frozenset(hop) not in adjacent:
-            raise ControlError(f"{where}={route!r}: no link joins {hop[0]!r} and {hop[1]!r}")
-    if len(nodes) == 1:
-        raise ControlError(f"{where}={route!r} has no link in it")
-    return nodes
 
 
 def _check_users(state: ControlState, scenario: ScenarioConfig) -> None:
@@ -420,7 +417,7 @@ def _expand(tree: dict[str, Any], path: str, *, branches: bool = False) -> list[
         by_branch = {above: list(leaves) for above, leaves in deep}
         concrete = [leaf for at, _ in found for leaf in by_branch.get(at, [".".join(at)])]
     elif any(isinstance(value, dict) for _, value in found):
-        raise ControlError(f"{path!r} is not a control; it stops short of a value")
+        raise _stops_short(path)
     else:
         concrete = [".".join(at) for at, _ in found]
     if not concrete:
@@ -436,6 +433,15 @@ def _leaves(node: dict[str, Any], above: tuple[str, ...]) -> Iterator[str]:
             yield ".".join((*above, name))
 
 
+def _below(node: Any) -> dict[str, Any]:
+    """What is directly below a part of the controls, by name."""
+    return dict(node) if isinstance(node, Model | dict) else {}
+
+
 def _no_such(path: str, name: str, node: Any) -> ControlError:
-    allowed = ", ".join(map(str, node)) if isinstance(node, dict) else "nothing below it"
+    allowed = ", ".join(_below(node)) or "nothing below it"
     return ControlError(f"{path!r} is not a control: {name!r} is not one of {allowed}")
+
+
+def _stops_short(path: str) -> ControlError:
+    return ControlError(f"{path!r} is not a control; it stops short of a value")

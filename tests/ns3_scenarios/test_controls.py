@@ -122,6 +122,20 @@ def test_impossible_change_is_refused_and_explained(path: str, value: Any, says:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("cells.c0.handover", "stops short of a value"),
+        ("ues.u0.flows", "stops short of a value"),
+        ("cells.c9.tilt_deg", "'c9' is not one of c0, c1, c2"),
+        ("cells.c0.tilt_deg.low", "'low' is not one of nothing below it"),
+    ],
+)
+def test_what_is_no_control_has_no_value(path: str, says: str) -> None:
+    with pytest.raises(ControlError, match=says):
+        INITIAL.get(path)
+
+
 def test_schedule_is_gone_through_in_order() -> None:
     last = SCENARIO.n_intervals - 1
     check_schedule((ControlChange(interval=last, path="cells.c0.tilt_deg", value=3),), SCENARIO)
