@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from ns3_scenarios.library import load_scenario, scenario_names
 from ns3_scenarios.scenario import ScenarioConfig
 from ns3_scenarios.simulate import simulate
-from ns3_scenarios.sweeps.schedules import draw_schedule
-from ns3_scenarios.sweeps.spec import RandomPiecewise
 
 DIRECTIONS = ("dl", "ul")
 
@@ -78,23 +76,6 @@ def test_bits_are_conserved_in_every_packaged_scenario(name):
     assert_bits_are_conserved(tables)
     assert_shares_are_shares(tables)
     assert tables["ue"].to_pandas().dl_delivered_bits.sum() > 0
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("name", scenario_names())
-def test_all_holds_while_every_control_changes_and_faults_strike(name, seed):
-    scenario = load_scenario(name)
-    interval_s = scenario.interval_ms * 1e-3
-    faults = {"mean_gap_s": interval_s / 2, "mean_duration_s": interval_s}
-    changes = {"duration_s": 6 * interval_s, "faults": (), "random_faults": faults}
-    scenario = ScenarioConfig.model_validate({**scenario.model_dump(), **changes})
-    spec = RandomPiecewise(
-        kind="random_piecewise", controls="all", min_gap_intervals=1, max_gap_intervals=2
-    )
-    tables = simulate(scenario, draw_schedule(spec, scenario, f"{name}:{seed}"), seed).tables
-    assert_bits_are_conserved(tables)
-    assert_shares_are_shares(tables)
-    assert (tables["cell"].to_pandas().power_w >= 0).all()
 
 
 traffic = st.one_of(
