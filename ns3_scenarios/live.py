@@ -14,8 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NoReturn, Self, cast
+from typing import Any, NoReturn, cast
 
 import pyarrow as pa
 
@@ -31,6 +30,7 @@ from ns3_scenarios.scenario import ScenarioConfig
 from ns3_scenarios.simulate import checked, shared_worker
 from ns3_scenarios.worker import SimulationWorker
 from ns3_scenarios.worker.client import KILLS, decode, fail, joined, raise_error
+from ns3_scenarios.worker.closing import Closing
 from ns3_scenarios.worker.process import Child, Exit
 from ns3_scenarios.worker.protocol import Message
 
@@ -55,7 +55,7 @@ class Observation:
     """KPI tables of the last interval; empty before the first one."""
 
 
-class LiveSimulation:
+class LiveSimulation(Closing):
     """A running simulation that is stepped, observed, changed and branched.
 
     Its rows are those of `simulate` with the same scenario, seed and changes. It may go on beyond
@@ -107,17 +107,6 @@ class LiveSimulation:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def scenario(self) -> ScenarioConfig:

@@ -21,8 +21,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn
 
 import pyarrow as pa
 from platformdirs import user_cache_dir
@@ -40,6 +39,7 @@ from ns3_scenarios.kpi import KPI_SCHEMA_VERSION
 from ns3_scenarios.ran.build import Progress
 from ns3_scenarios.scenario import ScenarioConfig, canonical_json
 from ns3_scenarios.traces import Provenance, Traces
+from ns3_scenarios.worker.closing import Closing
 from ns3_scenarios.worker.process import Child, Exit, WorkerInfo, WorkerProcess
 from ns3_scenarios.worker.protocol import Message
 
@@ -63,7 +63,7 @@ class _KilledError(Exception):
         self.stderr_tail = stderr_tail
 
 
-class SimulationWorker:
+class SimulationWorker(Closing):
     """A warm simulation worker, for runs and live simulations, which threads may share.
 
     The process is started by the first simulation, or by `start`. Use it in a `with` statement, or
@@ -87,17 +87,6 @@ class SimulationWorker:
         self._on_build = on_build
         self._process: WorkerProcess | None = None
         self._starting = threading.Lock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def start(self) -> WorkerInfo:
         """Start the process unless it runs.

@@ -22,8 +22,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from ns3_scenarios.errors import (
     ProtocolError,
@@ -34,6 +33,7 @@ from ns3_scenarios.errors import (
 )
 from ns3_scenarios.ran.build import Progress, ensure_built, source_hash
 from ns3_scenarios.worker import protocol
+from ns3_scenarios.worker.closing import Closing
 
 ANSWER_TIMEOUT_S = 30.0
 """For everything that the worker does at once."""
@@ -333,7 +333,7 @@ class WorkerProcess:
         return protocol.receive(self._control, timeout_s=timeout_s, check_alive=self.check_alive)
 
 
-class Child:
+class Child(Closing):
     """One simulation in a child of the worker, from its start to its end."""
 
     def __init__(
@@ -359,17 +359,6 @@ class Child:
             self._let_go()
             raise
         self._open = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __del__(self) -> None:
         """Let it end by itself: it notices that its connection is closed."""

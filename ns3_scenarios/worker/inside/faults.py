@@ -34,8 +34,9 @@ class LinkState:
 class Faults:
     """The faults of a run, in the order of time.
 
-    Faults of one element may overlap: a link is cut as long as one fault cuts it, losses and delays
-    add up, and of several noise rises, surges and overloads the greatest holds.
+    Faults of one element may overlap: a link is cut as long as one fault cuts it, delays add up,
+    rates and shares of packets that are not lost multiply, and of several noise rises, surges and
+    overloads the greatest holds.
     """
 
     def __init__(
