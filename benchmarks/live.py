@@ -6,7 +6,6 @@ python benchmarks/live.py [--only NAME ...] [--json]
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import statistics
 import sys
@@ -14,7 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
-from report import Line, emit
+from report import Line, run_parts
 
 from ns3_scenarios.controls import ControlChange
 from ns3_scenarios.library import load_scenario
@@ -116,14 +115,5 @@ PARTS: dict[str, Callable[[], list[Line]]] = {
 }
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    lines = [line for name in arguments.only for line in PARTS[name]()]
-    return emit("Live simulations", lines, as_json=arguments.json)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_parts("Live simulations", __doc__, PARTS))

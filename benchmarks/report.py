@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,3 +59,19 @@ def emit(title: str, lines: list[Line], *, as_json: bool) -> int:
             table.add_row(line.name, f"{line.value:.4g}", line.unit, line.target, line.verdict)
         Console(width=120).print(table)
     return int(any(line.verdict == "MISSED" for line in lines))
+
+
+def run_parts(title: str, doc: str | None, parts: Mapping[str, Callable[[], list[Line]]]) -> int:
+    """Measure the parts that the command line names, all by default, and print their figures.
+
+    Args:
+        title: of the table.
+        doc: of the program; its first line is the help.
+        parts: what measures each, by name.
+    """
+    parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
+    parser.add_argument("--only", nargs="+", choices=parts, default=list(parts))
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    lines = [line for name in arguments.only for line in parts[name]()]
+    return emit(title, lines, as_json=arguments.json)
