@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -68,13 +69,19 @@ def dataset(tmp_path_factory: pytest.TempPathFactory, spec: Path) -> Path:
 # Results
 
 
+def cpu_of_children_s() -> float:
+    """Unlike time on the clock, this does not depend on what else the machine does."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_help_comes_at_once() -> None:
     run("--help")  # warms the disk cache
     times = []
     for _ in range(3):
-        started = time.monotonic()
+        started = cpu_of_children_s()
         text = run("--help").stdout
-        times.append(time.monotonic() - started)
+        times.append(cpu_of_children_s() - started)
     assert all(c in text for c in ("scenarios", "simulate", "sweep", "traces", "doctor"))
     assert min(times) < 0.5
 
