@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ns3_scenarios.checking import Finding, Report, check_dataset
     from ns3_scenarios.controls import ControlChange, ControlState, Schedule
     from ns3_scenarios.dataset import Dataset
     from ns3_scenarios.errors import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         UserError,
         WorkerError,
     )
+    from ns3_scenarios.foreign import RecordedRun, write_dataset
     from ns3_scenarios.library import load_scenario, scenario_names
     from ns3_scenarios.live import LiveSimulation, Observation
     from ns3_scenarios.scenario import ScenarioConfig
@@ -44,9 +46,12 @@ __all__ = [
     "ControlState",
     "Dataset",
     "DatasetError",
+    "Finding",
     "LiveSimulation",
     "Observation",
     "Provenance",
+    "RecordedRun",
+    "Report",
     "ScenarioConfig",
     "ScenarioError",
     "Schedule",
@@ -57,16 +62,20 @@ __all__ = [
     "Traces",
     "UserError",
     "WorkerError",
+    "check_dataset",
     "load_scenario",
     "load_spec",
     "scenario_names",
     "simulate",
     "sweep",
+    "write_dataset",
 ]
 
 _HOMES = {
+    "ns3_scenarios.checking": ("Finding", "Report", "check_dataset"),
     "ns3_scenarios.controls": ("ControlChange", "ControlState", "Schedule"),
     "ns3_scenarios.dataset": ("Dataset",),
+    "ns3_scenarios.foreign": ("RecordedRun", "write_dataset"),
     "ns3_scenarios.library": ("load_scenario", "scenario_names"),
     "ns3_scenarios.live": ("LiveSimulation", "Observation"),
     "ns3_scenarios.scenario": ("ScenarioConfig",),

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import typer.core
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +29,8 @@ app = typer.Typer()
 PLAIN_EVERY_S = 10.0
 """How often progress is a line of text where there is no terminal to draw a bar on."""
 INTERRUPTED = 130
+CHECK = "check"
+"""What the command `traces` is followed by to check instead of summing up."""
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON and nothing else.")
@@ -176,7 +179,30 @@ def sweep(
     _show_summary(_summary(out), as_json)
 
 
-@app.command()
+class SummaryOrCheck(typer.core.TyperCommand):
+    """`traces DIR`, which hands `traces check DIR` over to the command `check`."""
+
+    def make_context(
+        self, info_name: Any, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """The context of whichever command is meant."""
+        if args[:1] == [CHECK] and not self._is_folder(info_name, args, parent):
+            command = typer.main.get_command(checks)
+            return command.make_context(f"{info_name} {CHECK}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+    def _is_folder(self, info_name: Any, args: list[str], parent: Any) -> bool:
+        """Whether `check` is the folder to sum up: there is one, and no other is named."""
+        further = super().make_context(info_name, list(args), parent, resilient_parsing=True).args
+        return not further and Path(CHECK).is_dir()
+
+
+checks = typer.Typer(add_completion=False)
+
+
+@app.command(
+    cls=SummaryOrCheck, epilog="`traces check DIR` says what keeps DIR from being calibrated on."
+)
 def traces(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a dataset.")],
     plot: Annotated[bool, typer.Option("--plot", help="Draw pictures, too.")] = False,
@@ -200,6 +226,28 @@ def traces(
 
         summary["plots"] = [str(path) for path in plot_dataset(dataset, out)]
     _show_summary(summary, as_json)
+
+
+@checks.command()
+def check(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a dataset.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Say what keeps a dataset, of NS-3 or not, from being calibrated on; exits with 1 then.
+
+    docs/traces.md describes the format.
+    """
+    from ns3_scenarios.checking import check_dataset
+    from ns3_scenarios.checking.printing import print_report
+
+    with _run_bar() as on_runs:
+        report = check_dataset(folder, on_runs)
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        print_report(report, out_console())
+    if not report.ok:
+        raise typer.Exit(1)
 
 
 @app.command("validate-ran")
@@ -316,6 +364,19 @@ def _bar(
 def _interval_bar() -> Iterator[Callable[[int, int], None]]:
     with _bar("intervals") as show:
         yield lambda done, total: show(done, total, "")
+
+
+@contextmanager
+def _run_bar() -> Iterator[Callable[[int, int], None]]:
+    started = time.monotonic()
+    with _bar("runs") as show:
+
+        def on_runs(done: int, total: int) -> None:
+            rate_per_s = done / max(time.monotonic() - started, 1e-3)
+            left = f", {_duration((total - done) / rate_per_s)} left" if done < total else ""
+            show(done, total, f"{rate_per_s:.0f} runs/s{left}")
+
+        yield on_runs
 
 
 @contextmanager

@@ -97,11 +97,12 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
         f"{sum(summary['rows'].values()):,} rows, {summary['bytes'] / 1e6:.1f} MB",
         soft_wrap=True,
     )
-    console.print(
-        f"version {summary['code_version']}, RAN model {summary['ran_hash']}, "
-        f"ns-3 {summary['ns3_version']}",
-        style="dim",
+    origin = (
+        f"RAN model {summary['ran_hash']}, ns-3 {summary['ns3_version']}"
+        if summary["ns3_version"]
+        else "recorded elsewhere, not by ns-3"
     )
+    console.print(f"version {summary['code_version']}, {origin}", style="dim")
     if summary["parameters"]:
         console.print("varied: " + ", ".join(summary["parameters"]), style="dim", markup=False)
     if not done:

@@ -73,6 +73,7 @@ class Manifest(Model):
     code_version: str
     ran_hash: str
     ns3_version: str
+    """Empty, like `ran_hash`, if NS-3 has not made it."""
     scenario: str
     parameters: tuple[str, ...] = ()
     """Paths of the varied fields: columns of the table `runs`."""
@@ -84,8 +85,10 @@ class Manifest(Model):
 
     @property
     def planned_runs(self) -> int:
-        """Runs of the complete dataset."""
-        per_config = (self.spec or {}).get("seeds_per_config") or len(self.seeds)
+        """Runs of the complete dataset; of one that is no sweep's, those that are there."""
+        if self.spec is None:
+            return len(self.runs)
+        per_config = self.spec.get("seeds_per_config") or len(self.seeds)
         return len(self.configs) * int(per_config)
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 COMMAND = [sys.executable, str(ROOT / "sixg.py")]
 SPEC = """
 scenario: quickstart
-duration_s: 0.4
+duration_s: 0.6
 vary:
   scenario.users.video.traffic.0.rate_mbps: {min: 2, max: 20}
 n_configs: 2
@@ -28,13 +29,16 @@ seeds: 1-2
 """
 
 
-def run(*arguments: object, status: int = 0) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: object, status: int = 0, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     ended = subprocess.run(
         [*COMMAND, *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
+        cwd=cwd,
         env={**os.environ, "COLUMNS": "200"},
     )
     assert ended.returncode == status, ended.stdout + ended.stderr
@@ -161,6 +165,46 @@ def test_traces_sums_up_verifies_and_draws(dataset: Path, tmp_path: Path) -> Non
     assert all(p.read_bytes().startswith(b"\x89PNG") for p in plots)
     run("traces", dataset, "--plot")
     assert (dataset / "plots" / "map.png").stat().st_size > 10_000
+
+
+def test_traces_are_checked(dataset: Path, tmp_path: Path) -> None:
+    ended = run("traces", "check", dataset)
+    assert f"{dataset}: 4 runs checked; it can be calibrated on" in ended.stdout
+    assert "4 of 4 runs" in ended.stderr
+    report = json.loads(run("traces", "check", "--json", dataset).stdout)
+    assert (report["ok"], report["runs"], report["findings"]) == (True, 4, [])
+    damaged = Path(shutil.copytree(dataset, tmp_path / "damaged"))
+    victim = sorted(damaged.glob("cell/*/*/part.parquet"))[0]
+    victim.write_bytes(victim.read_bytes()[:1000])
+    ended = run("traces", "check", damaged, status=1)
+    assert "error   a file cannot be read as Parquet, table cell, in 1 run" in ended.stdout
+    assert "1 error, 0 warnings" in ended.stdout
+    assert "Traceback" not in ended.stderr
+    report = json.loads(run("traces", "check", damaged, "--json", status=1).stdout)
+    assert [f["rule"] for f in report["findings"]] == ["damaged-file"]
+    assert "no such folder" in mistake("traces", "check", tmp_path / "none")
+    assert "Missing argument 'DIR'" in run("traces", "check", status=2).stderr
+
+
+def test_folder_called_check_is_summed_up_and_checked(dataset: Path, tmp_path: Path) -> None:
+    shutil.copytree(dataset, tmp_path / "check")
+    for arguments in (["check"], ["./check"], ["check", "--verify"], ["--verify", "check"]):
+        ended = run("traces", *arguments, "--json", cwd=tmp_path)
+        assert "slices" in json.loads(ended.stdout), arguments
+    run("traces", "check", "--plot", "--out", "pictures", cwd=tmp_path)
+    assert (tmp_path / "pictures" / "map.png").exists()
+    for arguments in (["check", "check"], ["check", "--json", "check"], ["check", str(dataset)]):
+        ended = run("traces", *arguments, "--json", cwd=tmp_path)
+        assert json.loads(ended.stdout)["ok"], arguments
+
+
+def test_help_tells_of_both_uses_of_traces() -> None:
+    text = run("traces", "--help").stdout
+    assert "--plot" in text
+    assert "traces check DIR" in text
+    text = run("traces", "check", "--help").stdout
+    assert "sixg.py traces check [OPTIONS]" in text
+    assert "--plot" not in text
 
 
 def test_doctor_finds_this_machine_well() -> None:
