@@ -152,6 +152,9 @@ def _table(
     schema = arrow_schema(name)
     if given is None:
         return schema.empty_table()
+    names = [str(c) for c in (given.schema.names if isinstance(given, pa.Table) else given)]
+    if twice := [c for c in names if names.count(c) > 1]:
+        raise DatasetError(f"{where}: table {name} has column {twice[0]!r} more than once")
     try:
         source = (
             given

@@ -20,6 +20,8 @@ from ns3_scenarios.storage import RUNS, RunEntry, part_path
 
 OnRuns = Callable[[int, int], None]
 
+LEAST_THREADS = 4
+"""That read files, so that some can wait for the disk or for Python."""
 BATCH_RUNS = 64
 BATCH_BYTES = 32 * 2**20
 """Of compressed files that are checked together."""
@@ -72,7 +74,7 @@ class _Check:
 
     def batches(self, entries: list[RunEntry]) -> Iterator[list[tuple[RunEntry, _Files]]]:
         """Runs to check together, while the files of the next ones are read."""
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        with ThreadPoolExecutor(max(LEAST_THREADS, len(os.sched_getaffinity(0)))) as pool:
 
             def begun(batch: list[RunEntry]) -> list[tuple[RunEntry, _Files]]:
                 return [

@@ -32,6 +32,13 @@ DAMAGED_FILE = Rule(
     "a whole Parquet file",
     "write or simulate the run again",
 )
+DOUBLE_COLUMN = Rule(
+    "double-column",
+    "error",
+    "columns are there more than once",
+    "every column once",
+    "drop or rename all but one of them",
+)
 CHANGED_FILE = Rule(
     "changed-file",
     "warning",
@@ -120,7 +127,7 @@ class FileChecker:
     def whole(
         self, name: str, run: tuple[str, int], raw: RawFile, entry: FileEntry | None
     ) -> pa.Table | None:
-        """The table in a file, if there is one."""
+        """The table in a file, if there is one that can be looked at."""
         if raw.table is None:
             rule, what = (DAMAGED_FILE, raw.trouble) if raw.trouble else (MISSING_FILE, "no file")
             self._findings.add(rule, what, table=name, run=run)
@@ -128,6 +135,11 @@ class FileChecker:
         if entry and entry.sha256 != raw.sha256:
             what = f"SHA-256 {raw.sha256[:16]}..., not {entry.sha256[:16]}..."
             self._findings.add(CHANGED_FILE, what, table=name, run=run)
+        names = raw.table.schema.names
+        if twice := [c for c in dict.fromkeys(names) if names.count(c) > 1]:
+            what = f"{twice[0]} is there {names.count(twice[0])} times"
+            self._findings.add(DOUBLE_COLUMN, what, table=name, columns=twice, run=run)
+            return None
         return raw.table
 
     def conformed(

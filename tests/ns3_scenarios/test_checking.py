@@ -384,6 +384,14 @@ def test_missing_column_that_is_not_needed_is_a_warning(dataset: Path) -> None:
     assert (found.rule.name, found.columns) == ("missing-unread-column", ("wakes", "energy_j"))
 
 
+@pytest.mark.parametrize("table", ["ue", "runs"])
+def test_column_that_is_there_twice(dataset: Path, table: str) -> None:
+    name = arrow_schema("ue").names[3] if table == "ue" else "schedule"
+    change_table(dataset, table, lambda t: t.append_column(name, t[name]))
+    found = only(dataset)
+    assert (found.rule.name, found.table, found.columns) == ("double-column", table, (name,))
+
+
 def test_column_of_another_kind(dataset: Path) -> None:
     def change(table: pa.Table) -> pa.Table:
         return set_column("power_w", table["power_w"].cast(pa.string()))(table)
@@ -722,6 +730,10 @@ def frame_of(folder: Path, table: str) -> Rows:
         (
             lambda r, f: {"tables": {"cell": f.assign(rlf=0.5)}},
             "column rlf of table cell is double and cannot be made int64",
+        ),
+        (
+            lambda r, f: {"tables": {"cell": pd.concat([f, f[["rlf"]]], axis=1)}},
+            "table cell has column 'rlf' more than once",
         ),
         (lambda r, f: {"seed": -1}, "seed must be 0 or more"),
         (lambda r, f: {"config": "a/b"}, "config='a/b' must be letters"),
