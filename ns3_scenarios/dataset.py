@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 
 from ns3_scenarios.errors import DatasetError
 from ns3_scenarios.kpi import TABLES, arrow_schema
-from ns3_scenarios.library import load_scenario
+from ns3_scenarios.library import parse_model
 from ns3_scenarios.scenario import ScenarioConfig
-from ns3_scenarios.storage import RUNS, Manifest, RunEntry, part_path, read_manifest
+from ns3_scenarios.storage import RUNS, Manifest, RunEntry, part_path, read_json, read_manifest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +78,8 @@ class Dataset:
         """
         if config not in {run.config for run in self.manifest.runs}:
             raise DatasetError(f"{self.path} has no run of configuration {config!r}")
-        return load_scenario(self.path / "scenarios" / f"{config}.json")
+        path = self.path / "scenarios" / f"{config}.json"
+        return parse_model(ScenarioConfig, read_json(path), str(path), DatasetError)
 
     def table(
         self,

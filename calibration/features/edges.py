@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of edge sites and of the applications placed on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from calibration.features.radio import Radio
+from calibration.features.rows import Rows, lagged, sum_into
+from calibration.network import FLOW_KINDS, REQUEST, RESPONSE, Floats
+from calibration.trajectory import COLUMNS
+
+
+def erlang_c(servers: Floats, load: Floats) -> Floats:
+    """Probability of waiting in M/M/c (Erlang 1917), with load in erlangs; 1 where overloaded."""
+    most = int(servers.max(initial=1))
+    blocked = np.ones_like(load)
+    for k in range(1, most + 1):
+        blocked = np.where(k <= servers, load * blocked / (k + load * blocked), blocked)
+    share = np.minimum(load / servers, 0.999)
+    waiting = blocked / (1 - share * (1 - blocked))
+    return np.where(load >= servers, 1.0, waiting)
+
+
+class Jobs:
+    """What applications bring to the edge sites in the next interval."""
+
+    def __init__(self, radio: Radio) -> None:
+        step, network = radio.step, radio.network
+        shape = radio.batch, len(network.application_names)
+        self.site = step.controls["application_site"].astype(int)
+        requests = network.row_kind == FLOW_KINDS.index(REQUEST)
+        app = np.broadcast_to(network.row_application[requests], (radio.batch, requests.sum()))
+        sent = step.outside["sent_bits"][:, requests]
+        per_job = network.application_bits[:, 0] if shape[1] else np.ones(0)
+        self.arriving = sum_into(app, sent, shape[1]) / per_job if shape[1] else np.zeros(shape)
+        """Jobs sent to the sites, by application."""
+        self.interval_s = network.scenario.interval_ms * 1e-3
+        self.work = self.arriving * network.application_gflop
+
+    def at_site(self, values: Floats, n_sites: int) -> Floats:
+        """Sum over the applications placed at each site."""
+        return sum_into(self.site, values, n_sites)
+
+
+def edge_rows(radio: Radio) -> Rows:
+    """One row per edge site."""
+    step, network = radio.step, radio.network
+    n_sites = len(network.edge_names)
+    rows = Rows((radio.batch, n_sites))
+    if not n_sites:
+        return rows
+    jobs = Jobs(radio)
+    edge = step.now["edge"]
+    arriving = jobs.at_site(jobs.arriving, n_sites)
+    work = jobs.at_site(jobs.work, n_sites)
+    size = np.where(arriving > 0, work / np.maximum(arriving, 1e-9), np.nan)
+    background = step.outside["background_pct"] / 100
+    capacity = network.edge_servers * network.edge_gflops
+    own = np.nan_to_num(size, nan=1.0)
+    service_s = own / network.edge_gflops
+    erlangs = work / jobs.interval_s / network.edge_gflops + background * network.edge_servers
+    waits = erlang_c(network.edge_servers * np.ones_like(erlangs), erlangs)
+    free = np.maximum(network.edge_servers - erlangs, 0.02)
+    backlog = edge["jobs_in_system"] * own
+    room = capacity * jobs.interval_s
+    rows.add(
+        interval_ms=network.scenario.interval_ms,
+        servers=network.edge_servers,
+        gflops=network.edge_gflops,
+        arriving_jobs=arriving,
+        job_gflop=size,
+        load=np.minimum(erlangs / network.edge_servers, 10),
+        background_pct=step.outside["background_pct"],
+        background_change_pct=step.outside["background_pct"] - step.outside_now["background_pct"],
+        util_base_pct=np.minimum(100 * (work + backlog + background * room) / room, 100),
+        wait_base_ms=np.minimum(1e3 * waits * service_s / free, 1e4),
+        service_base_ms=np.where(np.isnan(size), np.nan, 1e3 * service_s),
+        system_base_jobs=np.maximum(
+            edge["jobs_in_system"] + arriving - room * (1 - np.minimum(background, 1)) / own, 0
+        ),
+    )
+    lagged(rows, step, "edge", COLUMNS["edge"])
+    for name in ("util_pct", "jobs_in_system"):
+        rows.add(**{f"before_{name}": step.before["edge"][name]})
+    return rows
+
+
+def application_rows(radio: Radio) -> Rows:
+    """One row per application."""
+    step, network = radio.step, radio.network
+    n_apps = len(network.application_names)
+    rows = Rows((radio.batch, n_apps))
+    if not n_apps:
+        return rows
+    jobs = Jobs(radio)
+    site_rows = edge_rows(radio)
+    site = jobs.site
+
+    def of_site(name: str) -> Floats:
+        return np.take_along_axis(site_rows.columns[name], site, 1)
+
+    fraction = step.controls["fraction"]
+    damped = np.take_along_axis(
+        step.controls["degradation"],
+        np.broadcast_to(network.application_slice, (radio.batch, n_apps)),
+        1,
+    )
+    made = np.where(
+        fraction > 0.02,
+        jobs.arriving / np.maximum(fraction, 0.02),
+        network.application_rate_hz * jobs.interval_s,
+    )
+    local_ms = 1e3 * network.application_gflop / network.application_local_gflops
+    parts: dict[str, Floats] = {}
+    for kind in (REQUEST, RESPONSE):
+        mine = network.row_kind == FLOW_KINDS.index(kind)
+        index = np.broadcast_to(network.row_application[mine], (radio.batch, mine.sum()))
+        count = np.maximum(sum_into(index, np.ones(index.shape), n_apps), 1)
+
+        def mean(values: Floats, mine: Any = mine, index: Any = index, n: Any = count) -> Floats:
+            return np.asarray(sum_into(index, np.nan_to_num(values[:, mine]), n_apps) / n)
+
+        parts |= {
+            f"{kind}_fluid_latency_ms": mean(radio.fluid.latency_ms),
+            f"{kind}_rate_mbps": mean(radio.row_rate_mbps),
+            f"{kind}_propagation_ms": mean(radio.path_propagation_ms),
+            f"{kind}_survival": mean(radio.path_survival),
+            f"{kind}_now_latency_ms": mean(step.now["flow"]["latency_ms"]),
+            f"{kind}_backlog_kbit": mean(step.now["flow"]["in_flight_bits"]) * 1e-3,
+        }
+    edge_s = of_site("job_gflop") / of_site("gflops")
+    rows.add(
+        interval_ms=network.scenario.interval_ms,
+        users=network.application_users,
+        fraction=fraction,
+        fraction_change=fraction - step.controls_now["fraction"],
+        moved=step.controls["application_site"] != step.controls_now["application_site"],
+        degradation=damped,
+        made_jobs=made,
+        sent_jobs=jobs.arriving,
+        job_gflop=network.application_gflop,
+        local_ms=local_ms,
+        local_load=np.minimum(
+            made / jobs.interval_s * (1 - fraction) * local_ms * 1e-3
+            / np.maximum(network.application_users, 1), 10),
+        deadline_ms=network.application_deadline_ms,
+        compute_base_ms=fraction * 1e3 * edge_s + (1 - fraction) * local_ms,
+        edge_ms=1e3 * edge_s,
+        site_servers=of_site("servers"),
+        site_load=of_site("load"),
+        site_wait_ms=of_site("wait_base_ms"),
+        site_jobs=of_site("now_jobs_in_system"),
+        site_waiting_ms=of_site("now_waiting_ms"),
+        site_background_pct=of_site("background_pct"),
+        **parts,
+    )  # fmt: skip
+    lagged(rows, step, "application", COLUMNS["application"])
+    for name in ("latency_ms", "queue_ms", "radio_ms"):
+        rows.add(**{f"before_{name}": step.before["application"][name]})
+    return rows

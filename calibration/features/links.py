@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of transport links."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calibration.features.radio import Radio
+from calibration.features.rows import Rows, changes, lagged
+from calibration.trajectory import COLUMNS
+
+
+def link_rows(radio: Radio) -> Rows:
+    """One row per direction of each transport link."""
+    step, network = radio.step, radio.network
+    rows = Rows((radio.batch, len(network.link_names)))
+    link, was = step.now["link"], step.outside_now
+    was_propagation_ms = network.link_delay_ms + was["link_extra_ms"]
+    waited_ms = np.nan_to_num(np.maximum(link["delay_ms"] - was_propagation_ms, 0))
+    rate = radio.link_mbps
+    arriving = radio.link_arriving_mbps
+    backlog = link["queued_bits"] / (network.scenario.interval_ms * 1e3)
+    rows.add(
+        interval_ms=network.scenario.interval_ms,
+        rate_mbps=rate,
+        was_mbps=np.maximum(network.link_mbps * was["link_rate"] * was["link_up"], 1e-3),
+        propagation_ms=radio.link_propagation_ms,
+        up=step.outside["link_up"],
+        was_up=was["link_up"],
+        loss_expected_pct=100
+        - 100 * (1 - network.link_loss_pct / 100) * (1 - step.outside["link_fault_loss"]),
+        bound_packets=network.link_queue_packets,
+        bucket=step.controls["queue"] == 4,
+        offered_mbps=radio.link_offered_mbps,
+        arriving_mbps=arriving,
+        load=np.minimum((arriving + backlog) / rate, 1e3),
+        burst_kbit=radio.link_sum(radio.network.row_packet_bits * (radio.sent_bits > 0)) * 1e-3,
+        through_mbps=np.minimum(arriving + backlog, rate),
+        util_base_pct=np.minimum(
+            100 * (arriving + backlog) / np.maximum(network.link_mbps, 1e-3), 100
+        ),
+        delay_base_ms=radio.link_propagation_ms + waited_ms,
+        loss_base_pct=100 * np.maximum(1 - rate / np.maximum(arriving, rate), 0),
+    )
+    changes(rows, step, ("queue",))
+    lagged(rows, step, "link", COLUMNS["link"])
+    for name in ("throughput_mbps", "delay_ms"):
+        rows.add(**{f"before_{name}": step.before["link"][name]})
+    return rows

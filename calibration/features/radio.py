@@ -1,0 +1,404 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What controls, geometry and traffic make of the next interval, shared by all rows: `Radio`."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.features.rows import sum_into
+from calibration.features.step import Step
+from calibration.fluid import Fluid, efficiency, flow_through, sinr_of_mcs_db
+from calibration.network import FLOW_KINDS, FULL_BUFFER, HTTP, RESPONSE, SLEEP_MODES, TCP, Floats
+from calibration.trajectory import Table, open_rows
+
+HEADERS = 1.06
+"""What IP, UDP and GTP headers add on transport links, about."""
+CONNECTED, PREPARING, IN_HANDOVER, LOST = range(4)
+"""States of users, as in `UE_STATES`."""
+DEEP, OFF = SLEEP_MODES.index("deep"), SLEEP_MODES.index("off")
+
+
+class Radio:
+    """What controls and geometry make of the radio: shared by the rows of all kinds."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        network = self.network = step.network
+        self.batch = len(step.controls["tx_power_dbm"])
+        self.of_primary = np.arange(network.n_cells)
+        carriers = len(network.scenario.carriers)
+        self.of_primary -= self.of_primary % carriers
+
+    def _grid(self, controls: Table) -> tuple[Floats, Floats]:
+        scs_khz = 15 * 2 ** controls["numerology"]
+        return np.floor(0.96 * controls["bandwidth_mhz"] * 1e3 / (12 * scs_khz)), scs_khz
+
+    @cached_property
+    def n_rb(self) -> Floats:
+        """Resource blocks after the change, about."""
+        return np.maximum(self._grid(self.step.controls)[0], 1)
+
+    @cached_property
+    def scs_khz(self) -> Floats:
+        """Subcarrier spacing after the change."""
+        return self._grid(self.step.controls)[1]
+
+    @cached_property
+    def re_power_dbm(self) -> Floats:
+        """Transmit power per resource element after the change."""
+        return np.asarray(self.step.controls["tx_power_dbm"] - 10 * np.log10(12 * self.n_rb))
+
+    @cached_property
+    def re_power_change_db(self) -> Floats:
+        """How the change moves it."""
+        now = self.step.controls_now
+        n_rb = np.maximum(self._grid(now)[0], 1)
+        return np.asarray(self.re_power_dbm - now["tx_power_dbm"] + 10 * np.log10(12 * n_rb))
+
+    @cached_property
+    def on(self) -> Floats:
+        """Share of the next interval that each cell can transmit."""
+        off = self.step.controls["sleep_mode"] == 4
+        return np.where(off, 0.0, 1 - self.step.outside["outage"])
+
+    @cached_property
+    def n0_dbm(self) -> Floats:
+        """Noise of a user per resource element."""
+        return -174 + self.network.noise_figure_db + 10 * np.log10(self.scs_khz * 1e3)
+
+    @cached_property
+    def ue_cell(self) -> NDArray[np.int64]:
+        """Serving cell of each user."""
+        return self.step.now["ue"]["cell"]
+
+    def at_user(self, values: Floats) -> Floats:
+        """Values by cell, as seen by the users of each."""
+        return np.take_along_axis(values, self.ue_cell, 1)
+
+    def _interference_mw(self, change_db: Floats, load: Floats) -> Floats:
+        neighbour = self.step.now["neighbour"]
+        flat = neighbour["cell"].reshape(self.batch, -1)
+        level = neighbour["rsrp_dbm"].reshape(self.batch, -1)
+        level = level + np.take_along_axis(change_db, flat, 1)
+        power = 10 ** (level / 10) * np.take_along_axis(load, flat, 1)
+        return np.asarray(power.reshape(neighbour["cell"].shape).sum(-1))
+
+    @cached_property
+    def load(self) -> Floats:
+        """Share of its resource blocks that each cell used in the interval that has ended."""
+        return self.step.now["cell"]["dl_prb_util_pct"] / 100
+
+    @cached_property
+    def rsrp_dbm(self) -> Floats:
+        """Of each user's cell, after the change."""
+        return self.step.now["ue"]["rsrp_dbm"] + self.at_user(self.re_power_change_db)
+
+    @cached_property
+    def geometry_db(self) -> Floats:
+        """SINR of each user by path loss and present loads, after the change."""
+        interference = self._interference_mw(self.re_power_change_db, self.load * self.on)
+        noise = 10 ** ((self.n0_dbm + self.step.outside["noise_rise_db"]) / 10)
+        return np.asarray(self.rsrp_dbm - 10 * np.log10(self.at_user(noise) + interference))
+
+    @cached_property
+    def geometry_now_db(self) -> Floats:
+        """The same before the change."""
+        zero = np.zeros_like(self.re_power_change_db)
+        scs_khz = self._grid(self.step.controls_now)[1]
+        noise_dbm = -174 + self.network.noise_figure_db + 10 * np.log10(scs_khz * 1e3)
+        noise = 10 ** ((noise_dbm + self.step.outside_now["noise_rise_db"]) / 10)
+        interference = self._interference_mw(zero, self.load)
+        level = self.step.now["ue"]["rsrp_dbm"]
+        return np.asarray(level - 10 * np.log10(self.at_user(noise) + interference))
+
+    @cached_property
+    def connected(self) -> Floats:
+        """1 for users that are connected or prepare a handover."""
+        return (self.step.now["ue"]["state"] <= PREPARING).astype(float)
+
+    @cached_property
+    def sinr_bias_db(self) -> Floats:
+        """Measured SINR of each cell beyond what geometry says of its users."""
+        measured = self.step.now["cell"]["dl_sinr_db"]
+        expected = self.mean_by_cell(self.geometry_now_db)
+        return np.nan_to_num(measured - expected)
+
+    def weighted_by_cell(self, of_users: Floats, weights: Floats) -> Floats:
+        """Weighted mean over the users of each cell that have a value, NaN where there are none."""
+        weights = np.where(np.isnan(of_users), 0.0, weights)
+        total = self.sum_by_cell(weights)
+        mean = self.sum_by_cell(np.nan_to_num(of_users) * weights)
+        return np.divide(mean, total, out=np.full_like(total, np.nan), where=total > 1e-12)
+
+    def blocks(self, direction: int) -> Floats:
+        """Transport blocks of each user in the next interval, about, by what the fluid gets."""
+        network = self.network
+        mine = network.row_direction == direction
+        slots = network.scenario.interval_ms / (15 / self.at_user(self.scs_khz))
+        symbols = (network.dl_share, network.ul_share)[direction]
+        slots = slots * self.at_user(np.broadcast_to(symbols, (self.batch, network.n_cells)))
+        ue = np.broadcast_to(network.row_ue[mine], (self.batch, mine.sum()))
+        share = sum_into(ue, self.fluid.share[:, mine], len(network.ue_names))
+        packets = self.fluid.served_bits[:, mine] / np.minimum(
+            network.row_packet_bits[mine], 1.12e4
+        )
+        return np.minimum(slots, sum_into(ue, packets, len(network.ue_names)) + share * slots)
+
+    @cached_property
+    def ul_interference_db(self) -> Floats:
+        """Uplink interference over noise at each cell, from the users of others.
+
+        Open-loop power control (TS 38.213 7.1.1) by present path loss; a user's part is what the
+        fluid gives it of its own cell's uplink.
+        """
+        step, network, radio = self.step, self.network, self.network.scenario.radio
+        neighbour = step.now["neighbour"]
+        now = step.controls_now
+        reference_dbm = now["tx_power_dbm"] - 10 * np.log10(12 * np.maximum(self._grid(now)[0], 1))
+        loss_db = self.at_user(reference_dbm) - step.now["ue"]["rsrp_dbm"]
+        power_dbm = radio.ul_p0_dbm + radio.ul_alpha * loss_db
+        power_dbm = np.minimum(power_dbm, radio.ue_max_power_dbm)
+        flat = neighbour["cell"].reshape(self.batch, -1)
+        reference = np.take_along_axis(reference_dbm, flat, 1).reshape(neighbour["cell"].shape)
+        received_dbm = power_dbm[..., None] - (reference - neighbour["rsrp_dbm"])
+        up = network.row_direction == 1
+        ue = np.broadcast_to(network.row_ue[up], (self.batch, up.sum()))
+        share = sum_into(ue, self.fluid.share[:, up], len(network.ue_names))
+        noise_dbm = -174 + radio.noise_figure_gnb_db + 10 * np.log10(1.8e5)
+        part = share[..., None] * 10 ** ((received_dbm - noise_dbm) / 10)
+        total = sum_into(flat, part.reshape(self.batch, -1), network.n_cells)
+        return 10 * np.log10(1 + total)
+
+    def mean_by_cell(self, of_users: Floats) -> Floats:
+        """Mean over the users of each cell, NaN where there are none."""
+        total = self.sum_by_cell(of_users)
+        count = self.sum_by_cell(np.ones_like(of_users))
+        return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+
+    def sum_by_cell(self, of_users: Floats) -> Floats:
+        """Sum over the users of each cell."""
+        return sum_into(self.ue_cell, of_users, self.network.n_cells)
+
+    @cached_property
+    def alive(self) -> Floats:
+        """1 for users that are not lost."""
+        return (self.step.now["ue"]["state"] < LOST).astype(float)
+
+    @cached_property
+    def rate_mbps(self) -> Floats:
+        """Downlink rate of each user if it had its cells alone, after the change.
+
+        The MCS that its link adaptation has come to, moved by what the change does to its SINR;
+        where it has received nothing, that of its cell, or what geometry says.
+        """
+        table = self.network.mcs_table
+        mcs = self._mcs("dl")
+        moved = sinr_of_mcs_db(mcs, table) + self.geometry_db - self.geometry_now_db
+        expected = self.geometry_db + self.at_user(self.sinr_bias_db)
+        bits = efficiency(np.where(np.isnan(mcs), expected, moved), table)
+        return bits * self.at_user(self.full_mbps) * self.alive
+
+    @cached_property
+    def ul_rate_mbps(self) -> Floats:
+        """Uplink rate of each user if it had its cells alone, after the change."""
+        table = self.network.mcs_table
+        mcs = np.nan_to_num(self._mcs("ul"), nan=8.0)
+        rise = self.step.outside["noise_rise_db"] - self.step.outside_now["noise_rise_db"]
+        bits = efficiency(sinr_of_mcs_db(mcs, table) - self.at_user(rise), table)
+        return bits * self.at_user(self.ul_full_mbps) * self.alive
+
+    def _mcs(self, d: str) -> Floats:
+        """MCS of each user, or else of its cell, with the share of blocks that get through."""
+        mcs = self.step.now["ue"][f"{d}_mcs"]
+        return np.where(np.isnan(mcs), self.at_user(self.step.now["cell"][f"{d}_mcs"]), mcs)
+
+    @cached_property
+    def ul_full_mbps(self) -> Floats:
+        """Uplink of each cell at one bit per resource element, carriers of a site together."""
+        share = self.network.ul_share / self.network.dl_share
+        return np.maximum(self.full_mbps * share, 1e-3)
+
+    @cached_property
+    def row_rate_mbps(self) -> Floats:
+        """Of each flow row, if its user had the cell alone."""
+        network = self.network
+        down, up = self.rate_mbps[:, network.row_ue], self.ul_rate_mbps[:, network.row_ue]
+        return np.where(network.row_direction == 0, down, up)
+
+    @cached_property
+    def sent_bits(self) -> Floats:
+        """What each flow row is going to send: known of open-loop traffic, else as before."""
+        network, step = self.network, self.step
+        before = step.now["flow"]["sent_bits"]
+        damped = self.damped
+        closed = np.where(
+            network.row_kind == FLOW_KINDS.index(FULL_BUFFER),
+            (damped > 0).astype(float),
+            before * (damped > 0),
+        )
+        return np.where(open_rows(network), step.outside["sent_bits"], closed)
+
+    @cached_property
+    def link_offered_mbps(self) -> Floats:
+        """What flows are going to send over each link direction."""
+        rate = np.where(self._endless, 0.0, self.sent_bits)
+        return self.link_sum(rate) * HEADERS / (self.network.scenario.interval_ms * 1e3)
+
+    @cached_property
+    def link_arriving_mbps(self) -> Floats:
+        """The same, but of the uplink what the radio lets through."""
+        network = self.network
+        up = network.row_direction == 1
+        return (
+            self.link_sum(np.where(up, self.fluid.served_bits, self.sent_bits * ~self._endless))
+            * HEADERS
+            / (network.scenario.interval_ms * 1e3)
+        )
+
+    def link_sum(self, of_rows: Floats) -> Floats:
+        """Sum over the flow rows that pass each link direction."""
+        network = self.network
+        down, up = network.paths.incidence
+        total = np.zeros((self.batch, down.shape[1]))
+        for direction, passes in ((0, down), (1, up)):
+            mine = network.row_direction == direction
+            by_path = sum_into(self.row_path[:, mine], of_rows[:, mine], len(down))
+            total += by_path @ passes
+        return total
+
+    @cached_property
+    def _endless(self) -> NDArray[np.bool_]:
+        return np.asarray(self.network.row_kind == FLOW_KINDS.index(FULL_BUFFER))
+
+    @cached_property
+    def path_propagation_ms(self) -> Floats:
+        """Propagation delay of the path of each flow row."""
+        down, up = (self.link_propagation_ms @ p.T for p in self.network.paths.incidence)
+        by_row = [np.take_along_axis(way, self.row_path, 1) for way in (down, up)]
+        return np.where(self.network.row_direction == 0, *by_row)
+
+    @cached_property
+    def path_survival(self) -> Floats:
+        """Share of what each flow row sends that its path lets through."""
+        network, outside = self.network, self.step.outside
+        kept = np.minimum(1, self.link_mbps / np.maximum(self.link_offered_mbps, 1e-6))
+        kept = kept * (1 - network.link_loss_pct / 100) * (1 - outside["link_fault_loss"])
+        kept = np.log(np.maximum(kept * outside["link_up"], 1e-9))
+        down, up = (np.exp(kept @ passes.T) for passes in network.paths.incidence)
+        by_row = [np.take_along_axis(way, self.row_path, 1) for way in (down, up)]
+        return np.where(network.row_direction == 0, *by_row)
+
+    @cached_property
+    def arriving_bits(self) -> Floats:
+        """What comes to the radio queue of each flow row: downlink has passed transport."""
+        network = self.network
+        passed = self.sent_bits * self.path_survival
+        return np.where(network.row_direction == 0, passed, self.sent_bits)
+
+    @cached_property
+    def fluid(self) -> Fluid:
+        """What comes of the next interval if packets were water."""
+        step, network = self.step, self.network
+        controls = step.controls
+        return flow_through(
+            network,
+            self.rows_cell,
+            self._row_slice,
+            self.row_rate_mbps,
+            np.where(
+                network.row_kind == FLOW_KINDS.index(FULL_BUFFER),
+                0.0,
+                step.now["flow"]["in_flight_bits"],
+            ),
+            self.arriving_bits,
+            (controls["dedicated_pct"], controls["min_pct"], controls["max_pct"]),
+            controls["scheduler"],
+            network.row_packet_bits < 4e3,
+        )
+
+    @cached_property
+    def full_mbps(self) -> Floats:
+        """Downlink of each cell at one bit per resource element, carriers of a site together."""
+        own = self.n_rb * 12 * self.scs_khz * 1e-3 * self.network.dl_share * self.on
+        total = np.zeros_like(own)
+        np.add.at(total.T, self.of_primary, own.T)
+        return np.maximum(total[:, self.of_primary], 1e-3)
+
+    @cached_property
+    def rows_cell(self) -> NDArray[np.int64]:
+        """Serving cell of each flow row's user."""
+        return self.ue_cell[:, self.network.row_ue]
+
+    @cached_property
+    def rows_group(self) -> NDArray[np.int64]:
+        """Cell and slice of each flow row after the change, as one index."""
+        return self.rows_cell * self.network.n_slices + self.step.controls["row_slice"]
+
+    def by_slice(self, of_rows: Floats, direction: int) -> Floats:
+        """Sum over the flow rows of each cell and slice in one direction, shape (B, C, S)."""
+        mine = self.network.row_direction == direction
+        shape = self.batch, self.network.n_cells, self.network.n_slices
+        total = sum_into(self.rows_group[:, mine], of_rows[:, mine], shape[1] * shape[2])
+        return total.reshape(shape)
+
+    @cached_property
+    def offered_mbps(self) -> Floats:
+        """What each open-loop flow row sends in the next interval."""
+        return self.step.outside["sent_bits"] / (self.network.scenario.interval_ms * 1e3)
+
+    @cached_property
+    def kind_of_row(self) -> dict[str, Floats]:
+        """By kind of closed-loop traffic, 1 for its flow rows."""
+        return {
+            name: (self.network.row_kind == FLOW_KINDS.index(name)).astype(float)
+            for name in (FULL_BUFFER, TCP, HTTP, RESPONSE)
+        }
+
+    @cached_property
+    def damped(self) -> Floats:
+        """Rate factor of each flow row by degradation of its slice and surges."""
+        level = np.take_along_axis(self.step.controls["degradation"], self._row_slice, 1)
+        surge = np.take_along_axis(self.step.outside["surge"], self._row_slice, 1)
+        return np.asarray(surge * np.array([1.0, 0.5, 0.0])[level.astype(int)])
+
+    @cached_property
+    def _row_slice(self) -> NDArray[np.int64]:
+        return self.step.controls["row_slice"]
+
+    @cached_property
+    def row_path(self) -> NDArray[np.int64]:
+        """Number of the path through the transport network that each flow row takes."""
+        network, controls = self.network, self.step.controls
+        per_site = network.scenario.layout.n_sectors * len(network.scenario.carriers)
+        site = self.rows_cell // per_site
+        anchor = np.zeros_like(site)
+        has_app = network.row_application >= 0
+        apps = network.row_application[has_app]
+        anchor[:, has_app] = controls["application_site"][:, apps].astype(int) + 1
+        own = controls["row_path"]
+        moment = np.arange(self.batch)[:, None]
+        path = controls["slice_path"][moment, self._row_slice, site, anchor]
+        if (own >= 0).any():
+            known = np.unique(own[own >= 0])
+            ends = np.zeros((known.max() + 1, 2), int)
+            for number in known:
+                ends[number] = network.paths.ends(int(number))
+            fits = (own >= 0) & (ends[own, 0] == site) & (ends[own, 1] == anchor)
+            path = np.where(fits, own, path)
+        return path
+
+    @cached_property
+    def link_propagation_ms(self) -> Floats:
+        """Of each link direction in the next interval."""
+        return self.network.link_delay_ms + self.step.outside["link_extra_ms"]
+
+    @cached_property
+    def link_mbps(self) -> Floats:
+        """Rate of each link direction in the next interval."""
+        rate = self.network.link_mbps * self.step.outside["link_rate"]
+        bucket = self.step.controls["queue"] == 4
+        rate = np.where(bucket, rate * self.network.link_bucket_pct / 100, rate)
+        return np.maximum(rate * self.step.outside["link_up"], 1e-3)

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A fluid model of the next interval: what each flow would get if packets were water.
+
+It is the physics that the trees correct: their features and the base of their predictions. Each
+flow row brings a demand (what waits, what is sent) and a rate (its spectral efficiency, alone in
+its cell); slices share the cell as RRMPolicyRatio says (TS 28.541 4.3.36: dedicated, minimum and
+maximum ratio), flows share the slice by the scheduling policy, what is not served waits, and what
+does not fit into the queue is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.network import FLOW_KINDS, FULL_BUFFER, SCHEDULERS, TCP, Floats, Ints, Network
+
+
+def _ladder(*steps: tuple[int, float]) -> Floats:
+    return np.array([bits * rate / 1024 for bits, rate in steps])
+
+
+#: Bits per resource element of each MCS: TS 38.214 Tables 5.1.3.1-1, -2 and -4.
+EFFICIENCY: dict[str, Floats] = {
+    "qam64": _ladder(
+        (2, 120), (2, 157), (2, 193), (2, 251), (2, 308), (2, 379), (2, 449), (2, 526), (2, 602),
+        (2, 679), (4, 340), (4, 378), (4, 434), (4, 490), (4, 553), (4, 616), (4, 658), (6, 438),
+        (6, 466), (6, 517), (6, 567), (6, 616), (6, 666), (6, 719), (6, 772), (6, 822), (6, 873),
+        (6, 910), (6, 948),
+    ),
+    "qam256": _ladder(
+        (2, 120), (2, 193), (2, 308), (2, 449), (2, 602), (4, 378), (4, 434), (4, 490), (4, 553),
+        (4, 616), (4, 658), (6, 466), (6, 517), (6, 567), (6, 616), (6, 666), (6, 719), (6, 772),
+        (6, 822), (6, 873), (8, 682.5), (8, 711), (8, 754), (8, 797), (8, 841), (8, 885),
+        (8, 916.5), (8, 948),
+    ),
+    "qam1024": _ladder(
+        (2, 120), (2, 193), (2, 449), (4, 378), (4, 490), (4, 616), (6, 466), (6, 517), (6, 567),
+        (6, 616), (6, 666), (6, 719), (6, 772), (6, 822), (6, 873), (8, 682.5), (8, 711), (8, 754),
+        (8, 797), (8, 841), (8, 885), (8, 916.5), (8, 948), (10, 805.5), (10, 853), (10, 900.5),
+        (10, 948),
+    ),
+}  # fmt: skip
+#: Thresholds in SINR of some efficiencies: where link adaptation by CQI takes them (10 % errors).
+_SINR_DB = np.array([-10, -6, -0.5, 0.75, 3.5, 7, 9, 10.75, 12.25, 14.75, 16, 18.25, 20, 22, 23.75,
+                     25.5, 27.25, 33.5])  # fmt: skip
+_BITS = np.array([0.01, 0.05, 0.234, 0.377, 0.877, 1.477, 1.914, 2.406, 2.730, 3.322, 3.902,
+                  4.523, 5.115, 5.555, 6.227, 6.914, 7.406, 9.258])  # fmt: skip
+LEAST_MBPS = 1e-3
+MAX_CI, QOS = SCHEDULERS.index("max_ci"), SCHEDULERS.index("qos")
+ROUNDS = 4
+"""Of water-filling; each finds the flows that need less than an equal share."""
+
+
+def efficiency(sinr_db: Floats, table: str) -> Floats:
+    """Bits per resource element that an SINR carries, at most those of the table's last MCS."""
+    return np.asarray(np.minimum(np.interp(sinr_db, _SINR_DB, _BITS), EFFICIENCY[table][-1]))
+
+
+def sinr_of_mcs_db(mcs: Floats, table: str) -> Floats:
+    """SINR that an MCS, also between two, needs."""
+    ladder = EFFICIENCY[table]
+    bits = np.interp(mcs, np.arange(len(ladder)), ladder)
+    return np.asarray(np.interp(bits, _BITS, _SINR_DB))
+
+
+@dataclass(frozen=True)
+class Fluid:
+    """What comes of the next interval, by flow row, shape (B, R)."""
+
+    served_bits: Floats
+    queued_bits: Floats
+    """Waits at the end."""
+    dropped_bits: Floats
+    share: Floats
+    """Of its cell's resources."""
+    wanted: Floats
+    """Share of its cell's resources that all of it would take."""
+    latency_ms: Floats
+    """Mean delay by Little's law."""
+
+
+def flow_through(
+    network: Network,
+    cell: Ints,
+    slice_: Ints,
+    rate_mbps: Floats,
+    waiting_bits: Floats,
+    sent_bits: Floats,
+    shares: tuple[Floats, Floats, Floats],
+    scheduler: Floats,
+    urgent: NDArray[np.bool_],
+) -> Fluid:
+    """Let an interval flow.
+
+    Args:
+        network: static facts.
+        cell: serving cell of each row, shape (B, R), like the following.
+        slice_: of each row.
+        rate_mbps: that the row would have alone in its cell.
+        waiting_bits: in the queue at the start.
+        sent_bits: that come in the interval; endless sources have a demand of their own.
+        shares: dedicated, minimum and maximum percent, each shape (B, C, S).
+        scheduler: policy of each cell, index in `SCHEDULERS`, shape (B, C).
+        urgent: rows that the QoS policy serves first, shape (R,) or (B, R).
+    """
+    n_slices, batch = network.n_slices, len(cell)
+    interval_s = network.scenario.interval_ms * 1e-3
+    full_bits = np.maximum(rate_mbps, LEAST_MBPS) * 1e6 * interval_s
+    endless = np.isin(network.row_kind, [FLOW_KINDS.index(FULL_BUFFER)])
+    tcp = network.row_kind == FLOW_KINDS.index(TCP)
+    demand = waiting_bits + sent_bits
+    demand = np.where(endless & (sent_bits > 0), full_bits, demand)
+    need = np.minimum(demand / full_bits, 10.0)
+
+    groups = network.n_cells * n_slices * 2
+    group = (cell * n_slices + slice_) * 2 + network.row_direction + _offset(batch, groups)
+
+    def by_group(values: Floats) -> Floats:
+        total: Floats = np.bincount(group.ravel(), values.ravel(), batch * groups).astype(float)
+        return total.reshape(batch, network.n_cells, n_slices, 2)
+
+    dedicated, least, most = (s[..., None] / 100 for s in shares)
+    wanted = np.minimum(by_group(need), most)
+    grant = np.minimum(wanted, least)
+    reserved = np.maximum(dedicated - grant, 0)
+    open_ = wanted - grant
+    for _ in range(2):
+        room = np.maximum(1 - (grant + reserved).sum(2, keepdims=True), 0)
+        others = np.maximum(open_.sum(2, keepdims=True), 1e-12)
+        more = np.minimum(open_, room * np.minimum(open_ / others, 1))
+        grant, open_ = grant + more, open_ - more
+        reserved = np.maximum(dedicated - grant, 0)
+
+    policy = np.take_along_axis(scheduler, cell, 1)
+    # First come those whom the policy prefers; equal shares are for the others.
+    got = np.zeros_like(need)
+    best_first = policy == MAX_CI
+    if best_first.any():
+        got = _in_order(np.where(best_first, need, 0), -rate_mbps, grant, group)
+    urgent_first = (policy == QOS) & np.broadcast_to(urgent, cell.shape)
+    for turn in (urgent_first, ~urgent_first & ~best_first):
+        got = _fill(got, np.where(turn, need, got), grant, by_group, group)
+    served = np.minimum(got * full_bits, demand)
+    left = demand - served
+    queue_kb = (network.scenario.radio.dl_queue_kb, network.scenario.radio.ul_queue_kb)
+    bound = np.array(queue_kb)[network.row_direction] * 8e3
+    left = np.where(endless, 0.0, left)
+    queued = np.minimum(left, np.where(tcp, np.inf, bound))
+    rate = np.maximum(served, 1.0) / interval_s
+    waited = 0.5 * (np.minimum(waiting_bits, bound) + queued)
+    return Fluid(served, queued, left - queued, got, need, 1e3 * np.minimum(waited / rate, 10.0))
+
+
+def _offset(batch: int, groups: int) -> Ints:
+    return np.arange(batch)[:, None] * groups
+
+
+def _per_row(values: Floats, group: Ints) -> Floats:
+    return np.asarray(values.reshape(-1)[group])
+
+
+def _in_order(need: Floats, key: Floats, grant: Floats, group: Ints) -> Floats:
+    """Serve the flows of each group one after the other, the least key first."""
+    flat, wants = group.ravel(), need.ravel()
+    order = np.lexsort((key.ravel(), flat))
+    ahead = np.cumsum(wants[order]) - wants[order]
+    sorted_group = flat[order]
+    starts = np.r_[True, sorted_group[1:] != sorted_group[:-1]]
+    ahead -= np.maximum.accumulate(np.where(starts, ahead, 0))
+    served = np.clip(grant.reshape(-1)[sorted_group] - ahead, 0, wants[order])
+    got = np.empty_like(wants)
+    got[order] = served
+    return got.reshape(need.shape)
+
+
+def _fill(
+    got: Floats, need: Floats, grant: Floats, by_group: Callable[[Floats], Floats], group: Ints
+) -> Floats:
+    """Share out what each group was granted, equally among the flows that still need some."""
+    for _ in range(ROUNDS):
+        left = np.maximum(grant - by_group(got), 0)
+        hungry = need > got + 1e-9
+        count = by_group(hungry.astype(float))
+        equal = _per_row(left / np.maximum(count, 1), group)
+        got = np.where(hungry, np.minimum(need, got + equal), got)
+    return got

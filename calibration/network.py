@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a scenario fixes, as arrays: `Network`, from which features are computed.
+
+Axes: C cells, S slices, U users, R flow rows (each flow in each direction, as in the KPI table
+`flow`), L link directions (as in `link`), E edge sites, A applications, G flow classes (a user
+group's flow in one direction).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ns3_scenarios.geometry import sector_bearings_deg, site_positions_m
+from ns3_scenarios.scenario import ScenarioConfig
+from ns3_scenarios.scenario.users import (
+    Bursty,
+    ConstantBitRate,
+    ControlLoop,
+    Http,
+    MachineType,
+    Traffic,
+    Xr,
+)
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+SCHEDULERS = ("round_robin", "proportional_fair", "max_ci", "qos")
+SLEEP_MODES = ("on", "micro", "light", "deep", "off")
+QUEUES = ("fifo", "red", "codel", "fq_codel", "token_bucket")
+DEGRADATIONS = ("none", "reduce_rate", "essential_only")
+DIRECTIONS = ("dl", "ul")
+
+OPEN = ("cbr", "bursty", "xr", "mtc", "control_loop")
+"""Traffic that is sent whatever becomes of it; other sources wait for answers."""
+FULL_BUFFER, TCP, HTTP, REQUEST, RESPONSE = "full_buffer", "tcp_bulk", "http", "request", "response"
+FLOW_KINDS = (*OPEN, FULL_BUFFER, TCP, HTTP, REQUEST, RESPONSE)
+
+SYMBOLS_PER_SLOT = 14
+TCP_PACKET_BITS = 1.2e4
+HTTP_MBPS, HTTP_PER_S = 0.3, 0.1
+"""What ns-3's web clients load on the average, about."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A scenario as arrays; equal for all its seeds and intervals."""
+
+    scenario: ScenarioConfig
+    cell_names: tuple[str, ...]
+    slice_names: tuple[str, ...]
+    ue_names: tuple[str, ...]
+    link_names: tuple[str, ...]
+    """Of each direction of each link: its name twice."""
+    edge_names: tuple[str, ...]
+    application_names: tuple[str, ...]
+    class_names: tuple[str, ...]
+    """Of each flow class: group, flow and direction, with slashes between."""
+    cell_xyz_m: Floats
+    """Positions, shape (C, 3)."""
+    cell_bearing_deg: Floats
+    frequency_ghz: Floats
+    """By cell, like the following."""
+    full_bandwidth_mhz: Floats
+    dl_share: Floats
+    """Share of the symbols that carry downlink data when there is some."""
+    ul_share: Floats
+    noise_figure_db: float
+    """Of a user."""
+    n_antennas: float
+    """Elements of a cell's array."""
+    mcs_table: str
+    row_ue: Ints
+    """User of each flow row, shape (R,), like the following."""
+    row_flow: Ints
+    """Index of the flow among the flows of its user."""
+    row_direction: Ints
+    """0 downlink, 1 uplink."""
+    row_kind: Ints
+    """Index in `FLOW_KINDS`."""
+    row_class: Ints
+    row_nominal_mbps: Floats
+    """Mean rate that its application offers while nothing is degraded; full rate where endless."""
+    row_packet_bits: Floats
+    """Bits of one packet, or frame."""
+    row_per_second: Floats
+    """Packets, frames or bursts a second."""
+    row_application: Ints
+    """Application of each row, or -1."""
+    ue_group: Ints
+    link_ends: tuple[tuple[str, str], ...]
+    """From and to, of each link direction."""
+    link_mbps: Floats
+    link_delay_ms: Floats
+    link_loss_pct: Floats
+    link_queue_packets: Floats
+    link_bucket_pct: Floats
+    edge_servers: Floats
+    edge_gflops: Floats
+    application_group: Ints
+    application_slice: Ints
+    """Slice of its users' group."""
+    application_users: Floats
+    application_rate_hz: Floats
+    """Jobs a second of all its users together."""
+    application_gflop: Floats
+    application_local_gflops: Floats
+    application_deadline_ms: Floats
+    application_bits: Floats
+    """Bits of request and response, shape (A, 2)."""
+    paths: PathBook
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return len(self.cell_names)
+
+    @property
+    def n_slices(self) -> int:
+        """Number of slices."""
+        return len(self.slice_names)
+
+
+class PathBook:
+    """Numbers the paths through the transport network and knows the links of each."""
+
+    def __init__(self, scenario: ScenarioConfig) -> None:
+        import networkx
+
+        self.sites = scenario.site_ids
+        self.anchors = scenario.anchors
+        self._directions: dict[tuple[str, str], int] = {}
+        self._numbers: dict[str, int] = {}
+        self._nodes: list[list[str]] = []
+        self._incidence: tuple[Floats, Floats] | None = None
+        graph = networkx.Graph()
+        for index, link in enumerate(scenario.links):
+            self._directions[link.ends] = 2 * index
+            self._directions[link.ends[::-1]] = 2 * index + 1
+            graph.add_edge(*link.ends, weight=link.delay_ms + 1e-6)
+        self.auto = np.array(
+            [
+                [
+                    self.number("-".join(networkx.shortest_path(graph, site, anchor, "weight")))
+                    if scenario.transport
+                    else self.number("")
+                    for anchor in self.anchors
+                ]
+                for site in self.sites
+            ]
+        )
+        """Number of the path of least delay, by site and anchor."""
+
+    def number(self, route: str) -> int:
+        """The number of a path, given as its nodes with hyphens between."""
+        if route not in self._numbers:
+            self._numbers[route] = len(self._nodes)
+            self._nodes.append(route.split("-"))
+            self._incidence = None
+        return self._numbers[route]
+
+    def ends(self, number: int) -> tuple[int, int]:
+        """Site and anchor that a path joins, as indices."""
+        nodes = self._nodes[number]
+        return self.sites.index(nodes[0]), self.anchors.index(nodes[-1])
+
+    @property
+    def incidence(self) -> tuple[Floats, Floats]:
+        """Which link directions each path passes down (to the site) and up, shape (paths, L)."""
+        if self._incidence is None:
+            shape = len(self._nodes), len(self._directions)
+            down, up = np.zeros(shape), np.zeros(shape)
+            for number, nodes in enumerate(self._nodes):
+                for hop in itertools.pairwise(nodes):
+                    up[number, self._directions[hop]] = 1
+                    down[number, self._directions[hop[::-1]]] = 1
+            self._incidence = down, up
+        return self._incidence
+
+
+@lru_cache(maxsize=256)
+def network_of(scenario: ScenarioConfig) -> Network:
+    """The arrays of a scenario."""
+    positions = site_positions_m(scenario.layout)
+    bearings = sector_bearings_deg(scenario.layout)
+    carriers = scenario.carriers
+    cells = list(itertools.product(positions, bearings, carriers))
+    shares = [_symbol_shares(c.duplex, c.tdd_pattern) for _, _, c in cells]
+    rows = _flow_rows(scenario)
+    groups = [g.name for g in scenario.users]
+    ue_group = np.array([groups.index(g.name) for g in scenario.ue_groups])
+    per_group = np.bincount(ue_group, minlength=len(groups))
+    applications = scenario.edge.applications if scenario.edge else ()
+    sites = scenario.edge.sites if scenario.edge else ()
+    slices = [s.name for s in scenario.slices]
+    members = np.array([per_group[groups.index(a.users)] for a in applications], float)
+    links = [(link, ends) for link in scenario.links for ends in (link.ends, link.ends[::-1])]
+    classes = tuple(dict.fromkeys(row.flow_class for row in rows))
+    return Network(
+        scenario=scenario,
+        cell_names=scenario.cell_ids,
+        slice_names=tuple(slices),
+        ue_names=scenario.ue_ids,
+        link_names=tuple(link.name for link, _ in links),
+        edge_names=tuple(site.name for site in sites),
+        application_names=tuple(a.name for a in applications),
+        class_names=classes,
+        cell_xyz_m=np.array([p for p, _, _ in cells], float),
+        cell_bearing_deg=np.array([b for _, b, _ in cells], float),
+        frequency_ghz=np.array([c.frequency_ghz for _, _, c in cells]),
+        full_bandwidth_mhz=np.array([c.bandwidth_mhz for _, _, c in cells]),
+        dl_share=np.array([s[0] for s in shares]),
+        ul_share=np.array([s[1] for s in shares]),
+        noise_figure_db=scenario.radio.noise_figure_ue_db,
+        n_antennas=scenario.gnb_antenna.n_elements,
+        mcs_table=scenario.radio.mcs_table,
+        row_ue=np.array([r.ue for r in rows]),
+        row_flow=np.array([r.flow for r in rows]),
+        row_direction=np.array([r.direction for r in rows]),
+        row_kind=np.array([FLOW_KINDS.index(r.kind) for r in rows]),
+        row_class=np.array([classes.index(r.flow_class) for r in rows]),
+        row_nominal_mbps=np.array([r.nominal_mbps for r in rows]),
+        row_packet_bits=np.array([r.packet_bits for r in rows]),
+        row_per_second=np.array([r.per_second for r in rows]),
+        row_application=np.array([r.application for r in rows]),
+        ue_group=ue_group,
+        link_ends=tuple(ends for _, ends in links),
+        link_mbps=np.array([link.rate_mbps for link, _ in links]),
+        link_delay_ms=np.array([link.delay_ms for link, _ in links]),
+        link_loss_pct=np.array([link.loss_pct for link, _ in links]),
+        link_queue_packets=np.array([link.queue_packets for link, _ in links], float),
+        link_bucket_pct=np.array([link.token_bucket_pct for link, _ in links]),
+        edge_servers=np.array([s.servers for s in sites], float),
+        edge_gflops=np.array([s.gflops for s in sites]),
+        application_group=np.array([groups.index(a.users) for a in applications], int),
+        application_slice=np.array(
+            [slices.index(scenario.users[groups.index(a.users)].slice) for a in applications], int
+        ),
+        application_users=members,
+        application_rate_hz=members * 1e3 / np.array([a.interval_ms for a in applications]),
+        application_gflop=np.array([a.work_gflop for a in applications]),
+        application_local_gflops=np.array([a.local_gflops for a in applications]),
+        application_deadline_ms=np.array([a.deadline_ms for a in applications]),
+        application_bits=8e3
+        * np.array([(a.request_kb, a.response_kb) for a in applications]).reshape(-1, 2),
+        paths=PathBook(scenario),
+    )
+
+
+@dataclass(frozen=True)
+class _Row:
+    ue: int
+    flow: int
+    direction: int
+    kind: str
+    flow_class: str
+    nominal_mbps: float
+    packet_bits: float
+    per_second: float
+    application: int = -1
+
+
+def _flow_rows(scenario: ScenarioConfig) -> list[_Row]:
+    """Flow rows in the order of the KPI table `flow`."""
+    per_group = {}
+    every = scenario.edge.applications if scenario.edge else ()
+    for group in scenario.users:
+        kinds: list[tuple[str, int, str, float, float, float, int, int]] = []
+        names = scenario.flow_names(group)
+        for index, item in enumerate(group.traffic):
+            direction = DIRECTIONS.index("dl" if item.direction == "downlink" else "ul")
+            rate, bits, per_s = _source(item)
+            both = item.kind in (TCP, HTTP)
+            for d in (0, 1) if both else (direction,):
+                mbps = rate if d == direction else 0.03 * rate
+                kinds.append((names[index], index, item.kind, mbps, bits, per_s, d, -1))
+        for offset, app in enumerate(scenario.applications(group)):
+            index = len(group.traffic) + offset
+            hz = 1e3 / app.interval_ms
+            which = [a.name for a in every].index(app.name)
+            for d, kind, kb in ((0, RESPONSE, app.response_kb), (1, REQUEST, app.request_kb)):
+                mbps, bits = hz * kb * 8e-3, kb * 8e3
+                kinds.append((app.name, index, kind, mbps, bits, hz, d, which))
+        per_group[group.name] = kinds
+    return [
+        _Row(
+            ue=ue,
+            flow=flow,
+            direction=d,
+            kind=kind,
+            flow_class=f"{group.name}/{name}/{DIRECTIONS[d]}",
+            nominal_mbps=mbps,
+            packet_bits=bits,
+            per_second=hz,
+            application=app,
+        )
+        for ue, group in enumerate(scenario.ue_groups)
+        for name, flow, kind, mbps, bits, hz, d, app in per_group[group.name]
+    ]
+
+
+def _source(item: Traffic) -> tuple[float, float, float]:
+    """Mean rate in Mbit/s, bits of a packet or frame, and packets, frames or bursts a second."""
+    match item:
+        case ConstantBitRate():
+            bits = 8.0 * item.packet_bytes
+            return item.rate_mbps, bits, item.rate_mbps * 1e6 / bits
+        case Bursty():
+            cycle_ms = item.on_ms + item.off_ms
+            share = item.on_ms / cycle_ms
+            return item.rate_mbps * share, item.rate_mbps * item.on_ms * 1e3, 1e3 / cycle_ms
+        case Xr():
+            return item.rate_mbps, item.rate_mbps * 1e6 / item.frame_rate_hz, item.frame_rate_hz
+        case MachineType():
+            bits, per_s = 8.0 * item.packet_bytes, 1e3 / item.mean_gap_ms
+            return bits * per_s * 1e-6, bits, per_s
+        case ControlLoop():
+            bits, per_s = 8.0 * item.packet_bytes, 1e3 / item.period_ms
+            return bits * per_s * 1e-6, bits, per_s
+        case Http():
+            return HTTP_MBPS, TCP_PACKET_BITS, HTTP_PER_S
+        case _:
+            return item.full_mbps, TCP_PACKET_BITS, 0.0
+
+
+def _symbol_shares(duplex: str, pattern: str) -> tuple[float, float]:
+    """Shares of all symbols that may carry downlink and uplink data."""
+    if duplex == "FDD":
+        return 13 / SYMBOLS_PER_SLOT, 13 / SYMBOLS_PER_SLOT
+    dl = sum({"D": 13, "S": 12, "F": 12}.get(slot, 0) for slot in pattern)
+    ul = sum({"U": 13, "F": 12}.get(slot, 0) for slot in pattern)
+    symbols = SYMBOLS_PER_SLOT * len(pattern)
+    return dl / symbols, ul / symbols
+
+
+def thermal_noise_dbm(hz: float) -> float:
+    """Noise power in a bandwidth, without a noise figure: -174 dBm/Hz."""
+    return -174 + 10 * math.log10(hz)
