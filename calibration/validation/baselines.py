@@ -88,12 +88,14 @@ def compare(
 
 def _compared(answers: Mapping[str, Floats], true: Floats, fitted_on: int) -> Baselines:
     rmse = {name: float(np.sqrt(np.mean((a - true) ** 2))) for name, a in answers.items()}
+    r2 = {name: r_squared(true, a) for name, a in answers.items()}
+    best = min(rmse, key=lambda name: rmse[name])
     return Baselines(
         rows=len(true),
         fitted_on=fitted_on,
         rmse=dict(rmse),
-        r2={name: r_squared(true, a) for name, a in answers.items()},
-        winner=min(rmse, key=lambda name: rmse[name]),
+        r2=r2,
+        winner=best if r2[best] is not None else None,
     )
 
 

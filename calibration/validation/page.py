@@ -50,7 +50,7 @@ def page(report: ValidationReport) -> str:
     """The page of a report: tables, pictures and all definitions, with nothing from elsewhere."""
     gates = {gate.name: gate for gate in report.gates}
     kpis = [kpi for kind in report.kinds.values() for kpi in kind.kpis.values()]
-    compared = [kpi.baselines for kpi in kpis if kpi.baselines]
+    compared = [kpi.baselines for kpi in kpis if kpi.baselines and kpi.baselines.winner]
     return _template().render(
         report=report,
         gates=gates,

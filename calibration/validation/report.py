@@ -96,7 +96,7 @@ class Baselines(Part):
     rmse: dict[str, Figure]
     r2: dict[str, Figure]
     winner: str | None
-    """The one with the least RMSE."""
+    """The one with the least RMSE; null where all true values are equal."""
 
 
 class KpiReport(Part):

@@ -92,6 +92,16 @@ def test_every_simple_model_learns_what_there_is_to_learn() -> None:
     assert found.r2["first_guess"] < 0
 
 
+def test_nobody_wins_where_nothing_varies() -> None:
+    test = regression(400, 2, "linear")
+    still = dataclasses.replace(test, y=np.full_like(test.y, 3))
+    target = dataclasses.replace(EDGE, base="now_util_pct")
+    right = np.full(len(test), 3.0)
+    found = compare(still, still, {0: target}, {0: right}, 100, np.random.default_rng(0))[0]
+    assert found.winner is None
+    assert found.rmse["xgboost"] == 0
+
+
 def test_without_rows_to_fit_only_rules_are_compared(
     right_model: ExperimentModel, world: Samples
 ) -> None:
