@@ -26,7 +26,6 @@ from calibration.validation.scores import (
     pit_histogram,
     predict,
     scores,
-    value_range,
 )
 from experiment_model import ExperimentModel, ModelError
 from ns3_scenarios.errors import DatasetError
@@ -155,7 +154,6 @@ class _KpiOf:
 
     def report(self, k: int, target: Target) -> KpiReport:
         true, mean = self._true[:, k], self._predicted.mean[:, k]
-        span = value_range(true)
         every = np.ones(len(true), bool)
         by_scenario = {str(name): self._scenario == name for name in np.unique(self._scenario)}
         pooled, *single = (
@@ -165,7 +163,6 @@ class _KpiOf:
                 k,
                 np.flatnonzero(mine),
                 self._cluster,
-                span,
                 noise_floor(true, mean, *(side[mine[self._pairs[0]]] for side in self._pairs)),
             )
             for mine in (every, *by_scenario.values())
@@ -173,7 +170,6 @@ class _KpiOf:
         return KpiReport(
             name=target.name,
             unit=target.unit,
-            range=span,
             pooled=pooled,
             scenarios={
                 name: found for name, found in zip(by_scenario, single, strict=True) if found.rows

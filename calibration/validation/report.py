@@ -59,7 +59,10 @@ class Scores(Part):
     r2: Figure = None
     """Coefficient of determination, against the mean of the same rows."""
     nrmse: Figure = None
-    """RMSE to the range of the KPI (see `KpiReport.range`), a share."""
+    """RMSE to `range`, a share."""
+    range: Figure = None
+    """Between the 1st and 99th percentile of the true values, or all of them where these are
+    equal."""
     rmse: Figure = None
     mae: Figure = None
     bias: Figure = None
@@ -104,9 +107,6 @@ class KpiReport(Part):
 
     name: str
     unit: str
-    range: Figure = None
-    """Between the 1st and 99th percentile of all true values, or all of them where these are equal:
-    what NRMSE is relative to, pooled and by scenario, so that scenarios can be compared."""
     pooled: Scores
     scenarios: dict[str, Scores]
     pit: tuple[NonNegativeInt, ...]

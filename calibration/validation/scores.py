@@ -135,7 +135,6 @@ def scores(
     kpi: int,
     rows: Indices,
     cluster: Indices,
-    span: float | None,
     floor: Floor,
 ) -> Scores:
     """Errors of one KPI.
@@ -146,16 +145,14 @@ def scores(
         kpi: its column there.
         rows: that count.
         cluster: of each row, shape (n,); rows of different ones are independent.
-        span: what NRMSE is relative to.
         floor: of these rows.
     """
     rows = rows[np.isfinite(true[rows])]
     if not len(rows):
         return Scores(rows=0, floor=floor)
     y, mean = true[rows], predicted.mean[rows, kpi]
-    errors = mean - y
-    square = float(np.mean(errors**2))
-    rmse = float(np.sqrt(square))
+    errors, span = mean - y, value_range(y)
+    rmse = float(np.sqrt(np.mean(errors**2)))
     low, high = predicted.low[rows, kpi], predicted.high[rows, kpi]
     pit = predicted.pit[rows, kpi]
     inside = ((pit >= 0.1) & (pit <= 0.9)).astype(float)
@@ -164,6 +161,7 @@ def scores(
         rows=len(rows),
         r2=r_squared(y, mean),
         nrmse=rmse / span if span else None,
+        range=span,
         rmse=rmse,
         mae=float(np.mean(abs(errors))),
         bias=float(np.mean(errors)),
@@ -192,7 +190,7 @@ def _clustered_error(values: Floats, cluster: Indices) -> float:
 
 
 def value_range(true: Floats) -> float | None:
-    """Range of a KPI without its outermost percents; see `report.KpiReport.range`."""
+    """Range of a KPI without its outermost percents; see `report.Scores.range`."""
     known = true[np.isfinite(true)]
     if not len(known):
         return None
