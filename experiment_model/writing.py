@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writing a model so that no reader ever sees half of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import xgboost
+
+from experiment_model.errors import ModelError
+from experiment_model.model import ExperimentModel
+from experiment_model.schema import FileEntry, ModelSpec
+from experiment_model.storage import MODEL_FILE, read_spec
+
+Booster = xgboost.Booster | bytes
+
+
+def write_model(
+    path: str | os.PathLike[str], spec: ModelSpec, boosters: Mapping[str, Booster]
+) -> None:
+    """Write a model whole, or leave what was there; equal models give equal bytes.
+
+    A model that is there already is replaced.
+
+    Args:
+        path: folder of the model; its parents are made.
+        spec: what the model says; `files` is filled in.
+        boosters: every booster that the spec names, or its UBJSON, by name of the file. All trees
+            of a booster count, also those after its best iteration.
+
+    Raises:
+        ModelError: boosters are missing, too many or do not fit the spec; or the folder holds
+            something else, or cannot be written.
+    """
+    folder = Path(path)
+    contents = _contents(spec, boosters)
+    _refuse_to_replace(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
+    except OSError as error:
+        raise ModelError(f"cannot write {folder}: {error.strerror}") from None
+    try:
+        new.chmod(0o755)
+        for name, data in contents.items():
+            (new / name).write_bytes(data)
+        ExperimentModel.load(new)
+        _put_in_place(new, folder)
+    except OSError as error:
+        raise ModelError(f"cannot write {folder}: {error.strerror}") from None
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _contents(spec: ModelSpec, boosters: Mapping[str, Booster]) -> dict[str, bytes]:
+    """All files of a model."""
+    odd = sorted(set(spec.booster_files) ^ set(boosters))
+    if odd:
+        where = "is not given" if odd[0] in spec.booster_files else "is named by no kind"
+        raise ModelError(f"booster {odd[0]!r} {where}")
+    contents = {name: _bytes(boosters[name]) for name in sorted(boosters)}
+    files = {
+        name: FileEntry(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+        for name, data in contents.items()
+    }
+    complete = spec.model_copy(update={"files": files})
+    return {MODEL_FILE: complete.model_dump_json().encode() + b"\n", **contents}
+
+
+def _bytes(booster: Booster) -> bytes:
+    return booster if isinstance(booster, bytes) else bytes(booster.save_raw("ubj"))
+
+
+def _refuse_to_replace(folder: Path) -> None:
+    """Only a model, or an empty folder, may be replaced, and only with what belongs to it."""
+    if not folder.exists() and not folder.is_symlink():
+        return
+    if not folder.is_dir() or folder.is_symlink():
+        raise ModelError(f"{folder} is not a folder, and is not replaced by a model")
+    found = {entry.name for entry in folder.iterdir()}
+    if not found:
+        return
+    try:
+        known = {MODEL_FILE, *read_spec(folder).files}
+    except (ModelError, OSError):
+        raise ModelError(
+            f"{folder} holds something else than a model, and is not replaced"
+        ) from None
+    if found - known:
+        raise ModelError(
+            f"{folder} holds {min(found - known)!r}, which is no part of its model, "
+            "and is not replaced"
+        )
+
+
+def _put_in_place(new: Path, folder: Path) -> None:
+    if not folder.exists():
+        new.rename(folder)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".old", dir=folder.parent))
+    folder.replace(old)
+    try:
+        new.rename(folder)
+    except OSError:
+        old.replace(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
