@@ -31,7 +31,7 @@ def number(value: float | None) -> str:
         return "–"
     if value == int(value) and abs(value) < 1e5:
         return f"{int(value):,}".replace("-", "−")
-    size = math.floor(math.log10(abs(value)))
+    size = int(f"{value:.2e}".split("e")[1])
     if size >= 5 or size < -3:
         mantissa, exponent = f"{value:.1e}".split("e")
         return f"{mantissa}e{int(exponent)}".replace("-", "−")

@@ -37,8 +37,9 @@ class Floor(Part):
     With d the difference of a KPI between two such runs, at the same interval and element, the
     noise floor is rmse = sqrt(mean(d²) / 2): independent deviations of variance s² make d of
     variance 2 s². No model that knows only configuration and schedule can have a lower RMSE; one
-    that knows the present KPIs of the run can. mae = mean(|d|) / √2, which is exact for normal
-    deviations; for others the true one lies between mean(|d|) / 2 and mean(|d|).
+    that knows the present KPIs of the run can, the more so as the seed also decides where users are
+    and what they send. mae = mean(|d|) / √2, which is exact for normal deviations; for others the
+    true one lies between mean(|d|) / 2 and mean(|d|).
     """
 
     pairs: NonNegativeInt

@@ -23,6 +23,7 @@ from calibration.validation import (
     validate,
     write_page,
 )
+from calibration.validation.plots import number
 from experiment_model import ExperimentModel, ModelError
 from ns3_scenarios.errors import DatasetError
 
@@ -190,6 +191,24 @@ def test_the_page_shows_the_figures_of_the_report(report: ValidationReport) -> N
     assert cells[3] == f"{scores.r2:.3f}"
     assert cells[5:8] == [f"{scores.rmse:.2f}", f"{scores.floor.rmse:.2f}", cells[7]]
     assert cells[7] in (f"{scores.floor.ratio:.2f}", f"{scores.floor.ratio:.3f}")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (0.0, "0"),
+        (78.0, "78"),
+        (-1234.0, "−1,234"),
+        (9.996, "10.0"),
+        (0.01234, "0.0123"),
+        (-12.34, "−12.3"),
+        (123456.7, "1.2e5"),
+        (0.00001234, "1.2e−5"),
+    ],
+)
+def test_figures_have_three_digits(value: float | None, text: str) -> None:
+    assert number(value) == text
 
 
 def test_names_are_escaped(report: ValidationReport) -> None:
