@@ -31,7 +31,7 @@ def data() -> tuple[Any, Any]:
     return rows, targets
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(row=arrays(np.float32, 5, elements=st.floats(-200, 400, width=32) | st.just(float("nan"))))
 def test_contributions_add_up(model: ExperimentModel, row: Any) -> None:
     z = model.predict("cell", row[None]).z[0]

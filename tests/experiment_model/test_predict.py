@@ -18,7 +18,7 @@ any_number = st.floats(width=32, allow_nan=True, allow_infinity=False)
 any_rows = st.integers(1, 8).flatmap(lambda n: arrays(np.float32, (n, 5), elements=any_number))
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(rows=any_rows)
 def test_bounds_hold_for_any_rows(model: ExperimentModel, rows: Any) -> None:
     prediction = model.predict("cell", rows)
@@ -33,7 +33,7 @@ def test_bounds_hold_for_any_rows(model: ExperimentModel, rows: Any) -> None:
         assert kpi.upper is None or (values <= kpi.upper).all()
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(
     rows=any_rows,
     probabilities=st.lists(st.floats(0.005, 0.995), min_size=2, max_size=5).map(sorted),
@@ -47,7 +47,7 @@ def test_quantiles_rise_with_probability(
     assert (np.diff(quantiles, axis=0) >= 0).all()
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(
     row=arrays(np.float32, 5, elements=st.floats(-100, 200, width=32)),
     loads=st.lists(st.floats(-20, 200, width=32), min_size=2, max_size=20).map(sorted),
@@ -105,6 +105,7 @@ def test_missing_base_counts_as_zero(model: ExperimentModel, parts: Any) -> None
     assert np.isfinite(model.predict("cell", rows).mean).all()
 
 
+@settings(deadline=None)
 @given(
     values=arrays(np.float64, (5, 2), elements=st.floats(-50, 300)),
     scale=st.floats(1e-3, 1e3),

@@ -18,7 +18,7 @@ def draw(model: ExperimentModel, parts: Any, seed: int = 0, n: int = N, **more: 
     return model.sample("cell", rows, np.random.default_rng(seed), **more)
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32), group=st.sampled_from(["", "wide"]))
 def test_equal_random_states_give_equal_samples_within_the_tables(
     model: ExperimentModel, parts: Any, seed: int, group: str
