@@ -7,13 +7,14 @@ JOBS ?= 2
 python := .venv/bin/python
 sixg := .venv/bin/sixg
 
-.PHONY: help install demo test lint format clean
+.PHONY: help install demo default-model test lint format clean
 
 help:
-	@echo "make demo    simulate a small 6G network, write a dataset and pictures to demo-out/"
+	@echo "make demo    simulate a small 6G network, fit a model to it, and write all to demo-out/"
 	@echo "make test    lint, type-check and test"
 	@echo "make lint    the checks of 'make test' that run no code"
 	@echo "make format  put the code into the project's format"
+	@echo "make default-model  simulate what the packaged model learns from, an hour, and fit it anew"
 	@echo "make clean   remove everything that these commands made, except .venv"
 
 install:
@@ -23,6 +24,14 @@ demo: install
 	$(sixg) doctor
 	$(sixg) sweep examples/quickstart_sweep.yaml --out demo-out/dataset --jobs $(JOBS)
 	$(sixg) traces demo-out/dataset --plot
+	$(sixg) sweep examples/calibration_sweep.yaml --out demo-out/calibration --jobs $(JOBS) >demo-out/calibration.txt
+	$(sixg) calibrate demo-out/calibration --out demo-out/model --html demo-out/report.html
+
+default-model: install
+	for design in calibration/design/*.yaml; do \
+	    $(sixg) sweep $$design --out build/traces/$$(basename $$design .yaml) --jobs $(JOBS) || exit; \
+	done
+	$(sixg) calibrate build/traces/* --out experiment_model/default --html build/default-model.html
 
 lint: install
 	$(python) -m ruff check

@@ -106,16 +106,18 @@ def main() -> None:
     """Run the command line."""
     import typer
 
+    from calibration import cli as calibration_cli
     from ns3_scenarios import cli
     from ns3_scenarios.errors import SixgError, UserError
 
     app = typer.Typer(
-        help="Simulate 6G networks on NS-3, and turn sweeps over them into datasets.",
+        help="Simulate 6G networks on NS-3, and fit fast models to what they show.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
     )
     app.add_typer(cli.app)
+    app.add_typer(calibration_cli.app)
     try:
         app()
     except SixgError as error:

@@ -28,10 +28,10 @@ HUBER = 3.0
 class BoostingSettings:
     """Hyper-parameters of one kind of element."""
 
-    max_depth: int = 7
-    learning_rate: float = 0.1
-    n_rounds: int = 150
-    min_child_weight: float = 8.0
+    max_depth: int = 6
+    learning_rate: float = 0.15
+    n_rounds: int = 80
+    min_child_weight: float = 20.0
     subsample: float = 0.7
     colsample: float = 0.7
     reg_lambda: float = 2.0

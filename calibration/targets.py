@@ -35,8 +35,6 @@ class Target:
     """Feature that holds the first guess; without one it is 0."""
     lower: float | None = 0.0
     upper: float | None = None
-    required: float | None = None
-    """R² on held-out configurations and seeds that the default model is to reach, if any."""
     booster: str = "all"
     """KPIs with the same booster share the splits of its trees."""
     rises_with: tuple[str, ...] = ()
@@ -58,10 +56,9 @@ def _pct(
     name: str,
     base: str | None,
     scale: float = 20,
-    required: float | None = None,
     **rest: Any,
 ) -> Target:
-    return Target(name, "%", "linear", scale, base, 0, 100, required, **rest)
+    return Target(name, "%", "linear", scale, base, 0, 100, **rest)
 
 
 def _log(
@@ -69,10 +66,9 @@ def _log(
     unit: str,
     scale: float,
     base: str | None,
-    required: float | None = None,
     **rest: Any,
 ) -> Target:
-    return Target(name, unit, "log", scale, base, 0, None, required, **rest)
+    return Target(name, unit, "log", scale, base, 0, None, **rest)
 
 
 def _both(*targets: Target) -> tuple[Target, ...]:
@@ -95,12 +91,12 @@ EDGE_LOAD = ("arriving_jobs", "load", "background_pct", "util_base_pct")
 TARGETS: dict[str, tuple[Target, ...]] = {
     "cell": (
         *_both(
-            Target("{d}_sinr_db", "dB", "linear", 5, "{d}_sinr_fluid_db", None, None, 0.95),
+            Target("{d}_sinr_db", "dB", "linear", 5, "{d}_sinr_fluid_db", None, None),
             Target("{d}_mcs", "1", "linear", 4, "{d}_mcs_fluid", 0, 28),
             _pct("{d}_bler_pct", "now_cell_{d}_bler_pct", 10),
         ),
         Target("ul_iot_db", "dB", "linear", 5, "now_cell_ul_iot_db", 0, None, booster="ul"),
-        Target("power_w", "W", "linear", 100, "now_power_w", 0, None, 0.95, "energy"),
+        Target("power_w", "W", "linear", 100, "now_power_w", 0, None, "energy"),
         _pct("sleep_pct", "now_sleep_pct", 30, booster="energy"),
         _log("ho_attempts", "1", 1, "leaving_base_users", booster="mobility"),
         _log("ho_failures", "1", 1, "now_ho_failures", booster="mobility"),
@@ -108,25 +104,25 @@ TARGETS: dict[str, tuple[Target, ...]] = {
         _log("rlf", "1", 1, "failing_base_users", booster="mobility"),
     ),
     "slice": _both(
-        _log("{d}_throughput_mbps", "Mbit/s", 0.3, "{d}_fluid_mbps", 0.95),
-        _pct("{d}_prb_util_pct", "{d}_fluid_prb_pct", 20, 0.95),
-        _log("{d}_latency_ms", "ms", 5, "{d}_fluid_latency_ms", 0.90),
-        _log("{d}_latency_p95_ms", "ms", 5, "{d}_fluid_latency_ms", 0.85),
+        _log("{d}_throughput_mbps", "Mbit/s", 0.1, "{d}_fluid_mbps"),
+        _pct("{d}_prb_util_pct", "{d}_fluid_prb_pct", 20),
+        _log("{d}_latency_ms", "ms", 5, "{d}_fluid_latency_ms"),
+        _log("{d}_latency_p95_ms", "ms", 5, "{d}_fluid_latency_ms"),
         _log("{d}_jitter_ms", "ms", 2, "now_{d}_jitter_ms"),
-        _pct("{d}_loss_pct", "{d}_fluid_loss_pct", 20, 0.85),
+        _pct("{d}_loss_pct", "{d}_fluid_loss_pct", 20),
         _log("{d}_queued_bits", "bit", 1e5, "{d}_fluid_queued_bits"),
     ),
     "link": (
-        _pct("util_pct", "util_base_pct", 20, 0.95, rises_with=LINK_LOAD),
-        _log("throughput_mbps", "Mbit/s", 1, "through_mbps", 0.95),
-        _log("delay_ms", "ms", 1, "delay_base_ms", 0.90),
-        _log("delay_p95_ms", "ms", 1, "delay_base_ms", 0.85),
-        _pct("loss_pct", "loss_base_pct", 10, 0.85),
+        _pct("util_pct", "util_base_pct", 20, rises_with=LINK_LOAD),
+        _log("throughput_mbps", "Mbit/s", 1, "through_mbps"),
+        _log("delay_ms", "ms", 1, "delay_base_ms"),
+        _log("delay_p95_ms", "ms", 1, "delay_base_ms"),
+        _pct("loss_pct", "loss_base_pct", 10),
         _log("queue_packets", "1", 1, "now_queue_packets"),
         _log("queued_bits", "bit", 1e4, "now_queued_bits"),
     ),
     "edge": (
-        _pct("util_pct", "util_base_pct", 20, 0.95, rises_with=EDGE_LOAD),
+        _pct("util_pct", "util_base_pct", 20, rises_with=EDGE_LOAD),
         _log("queue_jobs", "1", 0.5, "now_queue_jobs"),
         _log("jobs_in_system", "1", 1, "system_base_jobs"),
         _log("jobs_arrived", "1", 1, "arriving_jobs"),
@@ -137,8 +133,8 @@ TARGETS: dict[str, tuple[Target, ...]] = {
     "application": (
         _log("jobs_finished", "1", 1, "made_jobs"),
         _log("jobs_in_progress", "1", 1, "now_jobs_in_progress"),
-        _log("latency_ms", "ms", 10, "now_latency_ms", 0.90),
-        _log("latency_p95_ms", "ms", 10, "now_latency_p95_ms", 0.85),
+        _log("latency_ms", "ms", 10, "now_latency_ms"),
+        _log("latency_p95_ms", "ms", 10, "now_latency_p95_ms"),
         _log("radio_ms", "ms", 5, "now_radio_ms"),
         _log("transport_ms", "ms", 2, "now_transport_ms"),
         _log("queue_ms", "ms", 5, "now_queue_ms"),
@@ -146,21 +142,21 @@ TARGETS: dict[str, tuple[Target, ...]] = {
         _pct("within_deadline_pct", "now_within_deadline_pct", 30),
     ),
     "class": (
-        _log("throughput_mbps", "Mbit/s", 0.3, "fluid_mbps", 0.95),
-        _log("latency_ms", "ms", 5, "fluid_latency_ms", 0.90),
-        _log("latency_p95_ms", "ms", 5, "fluid_latency_ms", 0.85),
+        _log("throughput_mbps", "Mbit/s", 0.05, "fluid_mbps"),
+        _log("latency_ms", "ms", 5, "fluid_latency_ms"),
+        _log("latency_p95_ms", "ms", 5, "fluid_latency_ms"),
         _log("jitter_ms", "ms", 2, "now_jitter_ms"),
-        _pct("loss_pct", "fluid_loss_pct", 20, 0.85),
+        _pct("loss_pct", "fluid_loss_pct", 20),
         _pct("within_budget_pct", "now_within_pct", 30),
         _log("in_flight_bits", "bit", 1e5, "in_flight_base_bits"),
     ),
     "network": (
-        _log("throughput_mbps", "Mbit/s", 1, "fluid_mbps", 0.95),
-        _log("latency_ms", "ms", 5, "fluid_latency_ms", 0.90),
+        _log("throughput_mbps", "Mbit/s", 0.2, "fluid_mbps"),
+        _log("latency_ms", "ms", 5, "fluid_latency_ms"),
         _log("jitter_ms", "ms", 2, "now_jitter_ms"),
-        _pct("packet_loss_pct", "fluid_loss_pct", 20, 0.85),
+        _pct("packet_loss_pct", "fluid_loss_pct", 20),
         _pct("within_budget_pct", "now_within_budget_pct", 30),
-        _pct("prb_util_pct", "now_prb_util_pct", 20, 0.95),
+        _pct("prb_util_pct", "now_prb_util_pct", 20),
         Target("jain_index", "1", "linear", 0.3, "now_jain_index", 0, 1),
     ),
 }

@@ -331,7 +331,7 @@ def _show_summary(summary: dict[str, Any], as_json: bool) -> None:
 
 
 @contextmanager
-def _bar(
+def progress_bar(
     unit: str,
 ) -> Iterator[Callable[[int, int, str], None]]:
     """A progress bar with rate and time left on a terminal, and a line now and then elsewhere.
@@ -362,14 +362,14 @@ def _bar(
 
 @contextmanager
 def _interval_bar() -> Iterator[Callable[[int, int], None]]:
-    with _bar("intervals") as show:
+    with progress_bar("intervals") as show:
         yield lambda done, total: show(done, total, "")
 
 
 @contextmanager
 def _run_bar() -> Iterator[Callable[[int, int], None]]:
     started = time.monotonic()
-    with _bar("runs") as show:
+    with progress_bar("runs") as show:
 
         def on_runs(done: int, total: int) -> None:
             rate_per_s = done / max(time.monotonic() - started, 1e-3)
@@ -381,14 +381,14 @@ def _run_bar() -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def _row_bar() -> Iterator[Callable[[Any, int, int], None]]:
-    with _bar("rows") as show:
+    with progress_bar("rows") as show:
         yield lambda _, done, total: show(done, total, "")
 
 
 @contextmanager
 def _sweep_bar() -> Iterator[Callable[[Progress], None]]:
     console = err_console()
-    with _bar("runs") as show:
+    with progress_bar("runs") as show:
 
         def on_progress(progress: Progress) -> None:
             if progress.message:

@@ -25,6 +25,11 @@ SPEC = {
 
 
 @pytest.fixture(scope="session")
+def spec():
+    return SPEC
+
+
+@pytest.fixture(scope="session")
 def dataset(tmp_path_factory):
     return sweep(parse_spec(SPEC), tmp_path_factory.mktemp("calibration") / "dataset", jobs=2)
 
