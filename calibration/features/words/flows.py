@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Words for the columns of flow classes and of slices as wholes."""
+
+from __future__ import annotations
+
+from calibration.features.families import (
+    EARLIER,
+    INTERVAL,
+    LAST,
+    codes,
+    kpis,
+    own,
+    prefixed,
+    settings,
+)
+from calibration.network import DEGRADATIONS, FLOW_KINDS
+
+OVER_FLOWS = " (mean over its flows by delivered bits)"
+FLOWS = INTERVAL | own(
+    ("flows", "1", "Its flows, each direction for itself."),
+    ("active_flows", "1", "Of them, those that are going to send."),
+    ("offered_mbps", "Mbit/s", "What its open-loop flows send in the next interval."),
+    ("was_offered_mbps", "Mbit/s", "What they sent in the last."),
+    ("sent_mbps", "Mbit/s", "What is going to be sent: offered_mbps, and of TCP, web and responses "
+     "what they sent in the last interval; without full buffers."),
+    ("backlog_mbps", "Mbit/s", "On its way at the end of the last interval, over the length of an "
+     "interval."),
+    ("fluid_mbps", "Mbit/s", "First guess of throughput: what the fluid model serves and transport "
+     "lets through."),
+    ("fluid_latency_ms", "ms", "First guess of delay: radio by the fluid model (Little's law), and "
+     "propagation."),
+    ("fluid_loss_pct", "%", "First guess of loss: in transport and by full queues, of open-loop "
+     "flows."),
+    ("fluid_within", "1", "Share of what is let through by flows whose delay in the fluid model is "
+     "within their budget."),
+    ("in_flight_base_bits", "bit", "First guess of bits on their way: queued in the fluid model."),
+    ("rate_mbps", "Mbit/s", "Mean rate that flows would have alone in their cells, mostly of those "
+     "that are going to send."),
+    ("worst_rate_mbps", "Mbit/s", "Least of those that are going to send; 1e6 more where there are "
+     "none."),
+    ("propagation_ms", "ms", "Mean propagation delay on the paths through transport in the next "
+     "interval."),
+    ("survival", "1", "Mean share of what is sent that the transport links let through."),
+    ("delay_budget_ms", "ms", "Mean delay budget promised."),
+    ("packet_kbit", "kbit", "Mean packet, frame or burst, by what is sent."),
+    ("power_change_db", "dB", "Mean of re_power_change_db of the users' cells."),
+    ("cell_on", "1", "Mean share of the next interval that the users' cells can transmit."),
+    ("lost_users", "1", "Share of flows whose user has no cell at the end of the last interval."),
+    ("cell_load_pct", "%", "Mean downlink resource blocks used in the last interval by the cells "
+     "of flows that are going to send."),
+    ("ul_cell_load_pct", "%", "The same of the uplink."),
+    ("slot_ms", "ms", "Mean length of a slot in their cells after the change."),
+    ("max_pct", "%", "Mean max_pct of their slices in their cells, in the next interval."),
+    ("min_pct", "%", "Mean min_pct of their slices in their cells, in the next interval."),
+    ("scheduler_qos", "1", "Share of flows in cells whose scheduler is qos in the next interval."),
+    ("tcp_share", "1", "Share of flows that are TCP."),
+    ("http_share", "1", "Share of flows that are web traffic."),
+    ("full_buffer_share", "1", "Share of flows that always have data."),
+    ("now_mbps", "Mbit/s", "Last interval: delivered from end to end."),
+    ("now_loss_pct", "%", "Last interval: lost bits, of these and delivered ones."),
+) | kpis(
+    LAST,
+    "flow",
+    {
+        "now_latency_p95_ms": "latency_p95_ms",
+        "now_within_pct": "within_budget_pct",
+    },
+    OVER_FLOWS,
+) | kpis(EARLIER, "flow", {"before_latency_ms": "latency_ms"}, OVER_FLOWS)  # fmt: skip
+
+CLASS = own(
+    ("uplink", "1", "Whether it is uplink."),
+    ("kind", "1", f"Kind of traffic: {codes(FLOW_KINDS)}"),
+    ("per_second", "1/s", "Packets, frames or bursts a second of one flow; 0 where endless."),
+) | kpis(LAST, "flow", prefixed("now_", "latency_ms", "jitter_ms"), OVER_FLOWS)
+
+NETWORK = settings(("degradation", "1", codes(DEGRADATIONS))) | kpis(
+    LAST,
+    "network",
+    prefixed("now_", "latency_ms", "jitter_ms", "packet_loss_pct", "throughput_mbps",
+             "within_budget_pct", "prb_util_pct", "jain_index"),
+)  # fmt: skip
