@@ -61,7 +61,10 @@ class Parts:
 
 
 def cell_rows(n: int, seed: int) -> tuple[Array, Array]:
-    """Features and KPIs of cells; a tenth of the SINRs of now is missing."""
+    """Features and KPIs of cells; a tenth of the SINRs of now is missing.
+
+    Latency dips twice as the load rises, which the constraint on it must overrule.
+    """
     rng = np.random.default_rng(seed)
     load, power = rng.uniform(0, 120, n), rng.uniform(20, 49, n)
     tilt, sinr = rng.uniform(-5, 15, n), rng.normal(12, 6, n)
@@ -73,7 +76,7 @@ def cell_rows(n: int, seed: int) -> tuple[Array, Array]:
         [
             fluid * (0.9 + 0.1 * np.tanh(sinr / 10)) * np.exp(0.1 * noise[:, 0]),
             (load + 5 * noise[:, 1]).clip(0, 100),
-            3 + load**2 / 200 + (1 + load / 50) * noise[:, 2],
+            8 + load**2 / 200 + 6 * np.sin(load / 10) + (1 + load / 50) * noise[:, 2],
             sinr + 0.3 * (power - 35) + noise[:, 3] + noise[:, 1],
         ],
         axis=1,
