@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ns3_scenarios.cli import JsonOption, err_console, out_console, print_json
+from ns3_scenarios.cli import JsonOption, default_jobs, err_console, out_console, print_json
 
 if TYPE_CHECKING:
     from calibration.validation import ValidationReport
@@ -35,7 +35,7 @@ def calibrate(
     from calibration.calibrating import calibrate as fit_and_judge
 
     with _steps() as on_step:
-        report = fit_and_judge(traces, out, on_step=on_step)
+        report = fit_and_judge(traces, out, jobs=default_jobs(), on_step=on_step)
     _show(report, html, as_json)
 
 
@@ -50,7 +50,7 @@ def validate(
     from calibration.calibrating import validate_on
 
     with _steps() as on_step:
-        report = validate_on(model, traces, on_step=on_step)
+        report = validate_on(model, traces, jobs=default_jobs(), on_step=on_step)
     _show(report, html, as_json)
     if not report.passed:
         raise typer.Exit(FAILED)

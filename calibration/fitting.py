@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -13,16 +12,16 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from calibration.boosting import BoostingSettings, boost, laplace, log_scale
+from calibration.domain import domain_of
+from calibration.features.catalogue import describe
+from calibration.intervals import Standardised, intervals_of, joint_of
 from calibration.samples import Samples, check_split
 from calibration.targets import TARGETS, Target
 from experiment_model import (
     BoosterFile,
     Card,
     Data,
-    Domain,
     Feature,
-    Intervals,
-    Joint,
     Kind,
     Kpi,
     ModelSpec,
@@ -32,19 +31,13 @@ from ns3_scenarios.errors import DatasetError
 Floats = NDArray[np.float64]
 
 SPREAD = BoostingSettings(max_depth=5, n_rounds=60, learning_rate=0.15)
-PROBABILITIES = (0.005, 0.01, 0.02, *(float(p) for p in np.round(np.arange(0.05, 0.96, 0.025), 3)),
-                 0.98, 0.99, 0.995)  # fmt: skip
 LEAST_RESIDUAL = 1e-3
 """Residuals in z below this do not teach how wide an interval must be."""
-LEAST_GROUP_ROWS = 500
-"""A scenario with fewer rows for the conformal correction has no intervals of its own."""
-COMPONENTS = 24
-"""Principal components that decide whether a row is in distribution."""
-CLIP = 5.0
-THRESHOLD, MARGIN = 0.01, 0.1
+NEAR = 1e-5
+"""A KPI so near its bound, in scales, lies at it."""
+HEADROOM = 1.5
+"""How far beyond what was ever seen a KPI without an upper bound may be predicted."""
 OFFSETS = np.linspace(-0.3, 0.3, 25)
-
-_NORMAL = NormalDist()
 
 
 @dataclass(frozen=True)
@@ -136,12 +129,17 @@ class _KindFit:
         standardised = (residuals["conformal"] - offsets) / self._sigma(self._conformal, spread)
         return Kind(
             features=_features(self._fit),
-            kpis=tuple(_kpi(t, float(o)) for t, o in zip(self._targets, offsets, strict=True)),
+            kpis=tuple(
+                _kpi(target, float(offset), self._most(index))
+                for index, (target, offset) in enumerate(zip(self._targets, offsets, strict=True))
+            ),
             boosters=tuple(means),
             spread=tuple(spread),
-            intervals=_intervals(self._targets, standardised, self._conformal.scenario),
-            joint=_joint(standardised, self._conformal),
-            domain=_domain(self._fit, self._conformal),
+            intervals=intervals_of(
+                self._targets, self._at_bounds(standardised), self._settings.seed
+            ),
+            joint=joint_of(standardised, self._conformal),
+            domain=domain_of(self._fit, self._conformal),
         )
 
     def _fit_group(self, name: str, members: list[int]) -> BoosterFile:
@@ -186,6 +184,28 @@ class _KindFit:
 
     def _sigma(self, samples: Samples, spread: Sequence[BoosterFile]) -> Floats:
         return np.exp(np.clip(self._predicted(samples, spread), -20, 20))
+
+    def _most(self, index: int) -> float | None:
+        """Upper bound of a KPI: by physics, or else what is far beyond everything seen."""
+        target = self._targets[index]
+        if target.upper is not None or target.transform == "linear":
+            return target.upper
+        seen = max(
+            float(np.nanmax(samples.y[:, index], initial=0.0))
+            for samples in (self._fit, self._stop, self._conformal)
+        )
+        return HEADROOM * max(seen, target.scale)
+
+    def _at_bounds(self, standardised: Floats) -> Standardised:
+        y = self._conformal.y
+        lower = [-np.inf if t.lower is None else t.lower + NEAR * t.scale for t in self._targets]
+        upper = [np.inf if t.upper is None else t.upper - NEAR * t.scale for t in self._targets]
+        return Standardised(
+            standardised,
+            np.asarray(y <= np.array(lower)),
+            np.asarray(y >= np.array(upper)),
+            self._conformal.scenario,
+        )
 
     def _offsets(self, residuals: Floats) -> Floats:
         """Shift in z with which a KPI is predicted best in its own unit (least squares).
@@ -265,13 +285,14 @@ def _features(samples: Samples) -> tuple[Feature, ...]:
             float(np.nanmedian(column)) if known else None
             for column, known in zip(samples.x.T, there, strict=True)
         ]
+    words = [describe(samples.kind, name) for name in samples.features]
     return tuple(
-        Feature(name=name, median=median)
-        for name, median in zip(samples.features, medians, strict=True)
+        Feature(name=name, unit=word.unit, description=word.text, median=median)
+        for name, word, median in zip(samples.features, words, medians, strict=True)
     )
 
 
-def _kpi(target: Target, offset: float) -> Kpi:
+def _kpi(target: Target, offset: float, upper: float | None) -> Kpi:
     return Kpi(
         name=target.name,
         unit=target.unit,
@@ -279,112 +300,8 @@ def _kpi(target: Target, offset: float) -> Kpi:
         scale=target.scale,
         base=target.base,
         lower=target.lower,
-        upper=target.upper,
+        upper=upper,
         offset=offset,
-    )
-
-
-def _intervals(
-    targets: Sequence[Target], standardised: Floats, scenario: NDArray[np.str_]
-) -> Intervals:
-    """Split-conformal quantiles (Vovk et al. 2005; Lei et al. 2018), by scenario and in general."""
-    tables: dict[str, dict[str, tuple[float, ...]]] = {"": {}}
-    names = [str(s) for s in np.unique(scenario)]
-    for index, target in enumerate(targets):
-        known = np.isfinite(standardised[:, index])
-        tables[""][target.name] = _quantiles(standardised[known, index])
-        for name in names:
-            mine = known & (scenario == name)
-            if mine.sum() >= LEAST_GROUP_ROWS:
-                tables.setdefault(name, {})[target.name] = _quantiles(standardised[mine, index])
-    return Intervals(probabilities=PROBABILITIES, tables=tables)
-
-
-def _quantiles(values: Floats) -> tuple[float, ...]:
-    """Order statistics that hold for one more value: ranks of n + 1, outward of the median."""
-    if not len(values):
-        return tuple(_NORMAL.inv_cdf(p) for p in PROBABILITIES)
-    ordered = np.sort(values)
-    n = len(ordered)
-    ranks = [(n + 1) * p for p in PROBABILITIES]
-    at = [np.floor(r) if p < 0.5 else np.ceil(r) for r, p in zip(ranks, PROBABILITIES, strict=True)]
-    return tuple(float(ordered[int(np.clip(r - 1, 0, n - 1))]) for r in at)
-
-
-def _joint(standardised: Floats, samples: Samples) -> Joint:
-    """Correlation of normal scores between KPIs and with the interval before."""
-    scores = np.full(standardised.shape, np.nan)
-    for index, column in enumerate(standardised.T):
-        known = np.isfinite(column)
-        if known.any():
-            ranks = np.argsort(np.argsort(column[known], kind="stable"), kind="stable")
-            shares = (ranks + 0.5) / known.sum()
-            scores[known, index] = [_NORMAL.inv_cdf(float(s)) for s in shares]
-    filled = np.nan_to_num(scores)
-    there = np.isfinite(scores).astype(float)
-    pairs = there.T @ there
-    product = np.divide(filled.T @ filled, pairs, out=np.zeros_like(pairs), where=pairs > 100)
-    values, vectors = np.linalg.eigh((product + product.T) / 2)
-    matrix = (vectors * np.maximum(values, 0.02)) @ vectors.T
-    size = np.sqrt(np.diag(matrix))
-    correlation = matrix / np.outer(size, size)
-    np.fill_diagonal(correlation, 1)
-    order = np.lexsort((samples.interval, samples.element, samples.run))
-    follows = (
-        (np.diff(samples.run[order]) == 0)
-        & (np.diff(samples.element[order]) == 0)
-        & (np.diff(samples.interval[order]) == 1)
-    )
-    first, second = scores[order][:-1][follows], scores[order][1:][follows]
-    both = np.isfinite(first) & np.isfinite(second)
-    lagged = np.divide(
-        (np.nan_to_num(first) * np.nan_to_num(second) * both).sum(axis=0),
-        both.sum(axis=0),
-        out=np.zeros(len(scores.T)),
-        where=both.sum(axis=0) > 0,
-    )
-    return Joint(
-        correlation=tuple(map(tuple, correlation.tolist())),
-        persistence=tuple(float(v) for v in np.clip(lagged, 0, 0.95)),
-    )
-
-
-def _domain(samples: Samples, calibration: Samples) -> Domain:
-    x = samples.x.astype(float)
-    missing = ~np.isfinite(x)
-    absent = missing.all(axis=0)
-    x[:, absent] = 0
-    centre = np.nanmedian(x, axis=0)
-    spread = np.nanpercentile(x, 90, axis=0) - np.nanpercentile(x, 10, axis=0)
-    deviation = np.nanstd(x, axis=0)
-    scale = np.where(spread > 0, spread / 2.56, deviation)
-    scale = np.where(scale > 0, scale, 1.0)
-
-    def standard(values: Any) -> Floats:
-        return np.asarray(np.nan_to_num(np.clip((values - centre) / scale, -CLIP, CLIP)))
-
-    u = standard(x)
-    variances, vectors = np.linalg.eigh(np.cov(u.T) + 1e-9 * np.eye(u.shape[1]))
-    most = np.argsort(variances)[::-1][: min(COMPONENTS, u.shape[1])]
-    whitening = (vectors[:, most] / np.sqrt(np.maximum(variances[most], 1e-6))).T
-    distances = ((standard(calibration.x) @ whitening.T) ** 2).sum(axis=1)
-    shares = np.linspace(0, 1, 201)
-    return Domain(
-        centre=tuple(centre.tolist()),
-        scale=tuple(scale.tolist()),
-        low=tuple(
-            None if a else float(v) for v, a in zip(np.nanmin(x, axis=0), absent, strict=True)
-        ),
-        high=tuple(
-            None if a else float(v) for v, a in zip(np.nanmax(x, axis=0), absent, strict=True)
-        ),
-        was_missing=tuple(bool(v) for v in missing.any(axis=0)),
-        clip=CLIP,
-        whitening=tuple(map(tuple, whitening.tolist())),
-        distances=tuple(np.quantile(distances, shares).tolist()),
-        shares=tuple(shares.tolist()),
-        threshold=THRESHOLD,
-        margin=MARGIN,
     )
 
 

@@ -152,7 +152,7 @@ def flow_through(
     queued = np.minimum(left, np.where(tcp, np.inf, bound))
     rate = np.maximum(served, 1.0) / interval_s
     waited = 0.5 * (np.minimum(waiting_bits, bound) + queued)
-    return Fluid(served, queued, left - queued, got, need, 1e3 * np.minimum(waited / rate, 10.0))
+    return Fluid(served, queued, left - queued, got, need, 1e3 * np.minimum(waited / rate, 1.0))
 
 
 def _offset(batch: int, groups: int) -> Ints:

@@ -9,14 +9,12 @@ group's flow in one direction).
 from __future__ import annotations
 
 import itertools
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ns3_scenarios.geometry import sector_bearings_deg, site_positions_m
 from ns3_scenarios.scenario import ScenarioConfig
 from ns3_scenarios.scenario.users import (
     Bursty,
@@ -44,8 +42,8 @@ FLOW_KINDS = (*OPEN, FULL_BUFFER, TCP, HTTP, REQUEST, RESPONSE)
 
 SYMBOLS_PER_SLOT = 14
 TCP_PACKET_BITS = 1.2e4
-HTTP_MBPS, HTTP_PER_S = 0.3, 0.1
-"""What ns-3's web clients load on the average, about."""
+HTTP_PER_S = 0.1
+"""Pages that ns-3's web clients load, about."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +60,8 @@ class Network:
     application_names: tuple[str, ...]
     class_names: tuple[str, ...]
     """Of each flow class: group, flow and direction, with slashes between."""
-    cell_xyz_m: Floats
-    """Positions, shape (C, 3)."""
-    cell_bearing_deg: Floats
     frequency_ghz: Floats
     """By cell, like the following."""
-    full_bandwidth_mhz: Floats
     dl_share: Floats
     """Share of the symbols that carry downlink data when there is some."""
     ul_share: Floats
@@ -85,8 +79,6 @@ class Network:
     row_kind: Ints
     """Index in `FLOW_KINDS`."""
     row_class: Ints
-    row_nominal_mbps: Floats
-    """Mean rate that its application offers while nothing is degraded; full rate where endless."""
     row_packet_bits: Floats
     """Bits of one packet, or frame."""
     row_per_second: Floats
@@ -187,11 +179,8 @@ class PathBook:
 @lru_cache(maxsize=256)
 def network_of(scenario: ScenarioConfig) -> Network:
     """The arrays of a scenario."""
-    positions = site_positions_m(scenario.layout)
-    bearings = sector_bearings_deg(scenario.layout)
-    carriers = scenario.carriers
-    cells = list(itertools.product(positions, bearings, carriers))
-    shares = [_symbol_shares(c.duplex, c.tdd_pattern) for _, _, c in cells]
+    carriers = [scenario.cell_carrier(cell) for cell in scenario.cell_ids]
+    shares = [_symbol_shares(c.duplex, c.tdd_pattern) for c in carriers]
     rows = _flow_rows(scenario)
     groups = [g.name for g in scenario.users]
     ue_group = np.array([groups.index(g.name) for g in scenario.ue_groups])
@@ -211,10 +200,7 @@ def network_of(scenario: ScenarioConfig) -> Network:
         edge_names=tuple(site.name for site in sites),
         application_names=tuple(a.name for a in applications),
         class_names=classes,
-        cell_xyz_m=np.array([p for p, _, _ in cells], float),
-        cell_bearing_deg=np.array([b for _, b, _ in cells], float),
-        frequency_ghz=np.array([c.frequency_ghz for _, _, c in cells]),
-        full_bandwidth_mhz=np.array([c.bandwidth_mhz for _, _, c in cells]),
+        frequency_ghz=np.array([c.frequency_ghz for c in carriers]),
         dl_share=np.array([s[0] for s in shares]),
         ul_share=np.array([s[1] for s in shares]),
         noise_figure_db=scenario.radio.noise_figure_ue_db,
@@ -225,7 +211,6 @@ def network_of(scenario: ScenarioConfig) -> Network:
         row_direction=np.array([r.direction for r in rows]),
         row_kind=np.array([FLOW_KINDS.index(r.kind) for r in rows]),
         row_class=np.array([classes.index(r.flow_class) for r in rows]),
-        row_nominal_mbps=np.array([r.nominal_mbps for r in rows]),
         row_packet_bits=np.array([r.packet_bits for r in rows]),
         row_per_second=np.array([r.per_second for r in rows]),
         row_application=np.array([r.application for r in rows]),
@@ -260,7 +245,6 @@ class _Row:
     direction: int
     kind: str
     flow_class: str
-    nominal_mbps: float
     packet_bits: float
     per_second: float
     application: int = -1
@@ -271,22 +255,19 @@ def _flow_rows(scenario: ScenarioConfig) -> list[_Row]:
     per_group = {}
     every = scenario.edge.applications if scenario.edge else ()
     for group in scenario.users:
-        kinds: list[tuple[str, int, str, float, float, float, int, int]] = []
+        kinds: list[tuple[str, int, str, float, float, int, int]] = []
         names = scenario.flow_names(group)
         for index, item in enumerate(group.traffic):
             direction = DIRECTIONS.index("dl" if item.direction == "downlink" else "ul")
-            rate, bits, per_s = _source(item)
             both = item.kind in (TCP, HTTP)
             for d in (0, 1) if both else (direction,):
-                mbps = rate if d == direction else 0.03 * rate
-                kinds.append((names[index], index, item.kind, mbps, bits, per_s, d, -1))
+                kinds.append((names[index], index, item.kind, *_source(item), d, -1))
         for offset, app in enumerate(scenario.applications(group)):
             index = len(group.traffic) + offset
             hz = 1e3 / app.interval_ms
             which = [a.name for a in every].index(app.name)
             for d, kind, kb in ((0, RESPONSE, app.response_kb), (1, REQUEST, app.request_kb)):
-                mbps, bits = hz * kb * 8e-3, kb * 8e3
-                kinds.append((app.name, index, kind, mbps, bits, hz, d, which))
+                kinds.append((app.name, index, kind, kb * 8e3, hz, d, which))
         per_group[group.name] = kinds
     return [
         _Row(
@@ -295,38 +276,33 @@ def _flow_rows(scenario: ScenarioConfig) -> list[_Row]:
             direction=d,
             kind=kind,
             flow_class=f"{group.name}/{name}/{DIRECTIONS[d]}",
-            nominal_mbps=mbps,
             packet_bits=bits,
             per_second=hz,
             application=app,
         )
         for ue, group in enumerate(scenario.ue_groups)
-        for name, flow, kind, mbps, bits, hz, d, app in per_group[group.name]
+        for name, flow, kind, bits, hz, d, app in per_group[group.name]
     ]
 
 
-def _source(item: Traffic) -> tuple[float, float, float]:
-    """Mean rate in Mbit/s, bits of a packet or frame, and packets, frames or bursts a second."""
+def _source(item: Traffic) -> tuple[float, float]:
+    """Bits of a packet, frame or burst, and how many there are in a second."""
     match item:
         case ConstantBitRate():
             bits = 8.0 * item.packet_bytes
-            return item.rate_mbps, bits, item.rate_mbps * 1e6 / bits
+            return bits, item.rate_mbps * 1e6 / bits
         case Bursty():
-            cycle_ms = item.on_ms + item.off_ms
-            share = item.on_ms / cycle_ms
-            return item.rate_mbps * share, item.rate_mbps * item.on_ms * 1e3, 1e3 / cycle_ms
+            return item.rate_mbps * item.on_ms * 1e3, 1e3 / (item.on_ms + item.off_ms)
         case Xr():
-            return item.rate_mbps, item.rate_mbps * 1e6 / item.frame_rate_hz, item.frame_rate_hz
+            return item.rate_mbps * 1e6 / item.frame_rate_hz, item.frame_rate_hz
         case MachineType():
-            bits, per_s = 8.0 * item.packet_bytes, 1e3 / item.mean_gap_ms
-            return bits * per_s * 1e-6, bits, per_s
+            return 8.0 * item.packet_bytes, 1e3 / item.mean_gap_ms
         case ControlLoop():
-            bits, per_s = 8.0 * item.packet_bytes, 1e3 / item.period_ms
-            return bits * per_s * 1e-6, bits, per_s
+            return 8.0 * item.packet_bytes, 1e3 / item.period_ms
         case Http():
-            return HTTP_MBPS, TCP_PACKET_BITS, HTTP_PER_S
+            return TCP_PACKET_BITS, HTTP_PER_S
         case _:
-            return item.full_mbps, TCP_PACKET_BITS, 0.0
+            return TCP_PACKET_BITS, 0.0
 
 
 def _symbol_shares(duplex: str, pattern: str) -> tuple[float, float]:
@@ -337,8 +313,3 @@ def _symbol_shares(duplex: str, pattern: str) -> tuple[float, float]:
     ul = sum({"U": 13, "F": 12}.get(slot, 0) for slot in pattern)
     symbols = SYMBOLS_PER_SLOT * len(pattern)
     return dl / symbols, ul / symbols
-
-
-def thermal_noise_dbm(hz: float) -> float:
-    """Noise power in a bandwidth, without a noise figure: -174 dBm/Hz."""
-    return -174 + 10 * math.log10(hz)

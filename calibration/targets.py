@@ -101,7 +101,7 @@ TARGETS: dict[str, tuple[Target, ...]] = {
         _log("ho_attempts", "1", 1, "leaving_base_users", booster="mobility"),
         _log("ho_failures", "1", 1, "now_ho_failures", booster="mobility"),
         _log("ho_ping_pongs", "1", 1, "now_ho_ping_pongs", booster="mobility"),
-        _log("rlf", "1", 1, "failing_base_users", booster="mobility"),
+        _log("rlf", "1", 1, "lost_users", booster="mobility"),
     ),
     "slice": _both(
         _log("{d}_throughput_mbps", "Mbit/s", 0.1, "{d}_fluid_mbps"),

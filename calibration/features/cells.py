@@ -8,9 +8,10 @@ from collections.abc import Callable
 import numpy as np
 
 from calibration.features.radio import DEEP, IN_HANDOVER, OFF, PREPARING, Radio
-from calibration.features.rows import Rows, changes, lagged, least_into, sum_into
+from calibration.features.rows import Rows, changes, lagged, sum_into
 from calibration.fluid import EFFICIENCY
 from calibration.network import FULL_BUFFER, TCP, Floats, Ints
+from calibration.trajectory import UNHEARD_DBM
 
 MEASUREMENT_DB = 0.7
 """Scatter of filtered measurements."""
@@ -25,6 +26,7 @@ def cell_columns(rows: Rows, radio: Radio, spread: Callable[[Floats], Floats]) -
     tiles = np.ones((radio.batch, 1))
     edge_db = radio.geometry_db
     rows.add(
+        carrier=spread(radio.carrier * tiles),
         n_rb=spread(radio.n_rb),
         slot_ms=spread(15 / radio.scs_khz),
         frequency_ghz=spread(network.frequency_ghz * tiles),
@@ -43,7 +45,7 @@ def cell_columns(rows: Rows, radio: Radio, spread: Callable[[Floats], Floats]) -
         full_mbps=spread(radio.full_mbps),
         geometry_db=spread(radio.mean_by_cell(radio.geometry_db)),
         geometry_change_db=spread(radio.mean_by_cell(radio.geometry_db - radio.geometry_now_db)),
-        worst_geometry_db=spread(least_into(radio.ue_cell, edge_db, network.n_cells)),
+        worst_geometry_db=spread(radio.least_by_cell(edge_db)),
         rsrp_dbm=spread(radio.mean_by_cell(radio.rsrp_dbm)),
         connected_users=spread(radio.sum_by_cell(radio.connected)),
     )
@@ -84,7 +86,8 @@ def _a3_margin_db(radio: Radio) -> tuple[Floats, Ints]:
         - radio.at_user(step.controls["a3_offset_db"] + step.controls["hysteresis_db"])[..., None]
         - radio.rsrp_dbm[..., None]
     )
-    margin_db = np.where(on > 0, margin_db, -HOPELESS_DB)
+    heard = neighbour["rsrp_dbm"] > UNHEARD_DBM
+    margin_db = np.where(heard & (on > 0), margin_db, -2 * HOPELESS_DB)
     margin_db += np.where(radio.at_user(radio.on)[..., None] > 0, 0, HOPELESS_DB)
     best = margin_db.argmax(-1)[..., None]
     return (
@@ -123,18 +126,19 @@ def _handovers(rows: Rows, radio: Radio) -> None:
         leaving_users=radio.sum_by_cell(((margin_db > 0) | is_ordered).astype(float)),
         leaving_chance=radio.sum_by_cell(chance),
         leaving_turns=radio.sum_by_cell(chance * np.minimum(turns, 4)),
-        coming_chance=sum_into(target, chance, network.n_cells),
-        coming_turns=sum_into(target, chance * np.minimum(turns, 4), network.n_cells),
+        coming_chance=sum_into(target, chance, network.n_cells)[:, radio.of_primary],
+        coming_turns=sum_into(target, chance * np.minimum(turns, 4), network.n_cells)[
+            :, radio.of_primary
+        ],
         ordered_users=radio.sum_by_cell(is_ordered.astype(float)),
         came_users=radio.sum_by_cell(moved),
         preparing_users=radio.sum_by_cell(busy.astype(float)),
         lost_users=radio.sum_by_cell(1 - radio.alive),
         a3_total_db=step.controls["a3_offset_db"] + step.controls["hysteresis_db"],
-        best_margin_db=-least_into(radio.ue_cell, -margin_db, network.n_cells),
+        best_margin_db=-radio.least_by_cell(-np.clip(margin_db, -30, 30)),
         mean_margin_db=radio.mean_by_cell(np.clip(margin_db, -30, 30)),
-        worst_rsrp_dbm=least_into(radio.ue_cell, radio.rsrp_dbm, network.n_cells),
+        worst_rsrp_dbm=radio.least_by_cell(radio.rsrp_dbm),
         users=users,
-        tilt_change_now_deg=np.abs(step.controls["tilt_deg"] - step.controls_now["tilt_deg"]),
     )
 
 
@@ -145,12 +149,9 @@ def cell_rows(radio: Radio) -> Rows:
     cell_columns(rows, radio, lambda values: values)
     _handovers(rows, radio)
     need = radio.offered_mbps
-    d = {
-        k: radio.by_slice(need, i).sum(-1)[:, radio.of_primary] for i, k in enumerate(("dl", "ul"))
-    }
+    d = {k: radio.by_slice(need, i).sum(-1) for i, k in enumerate(("dl", "ul"))}
     backlog = {
-        k: step.now["slice"][f"{k}_queued_bits"].sum(-1)[:, radio.of_primary]
-        / (network.scenario.interval_ms * 1e3)
+        k: step.now["slice"][f"{k}_queued_bits"].sum(-1) / (network.scenario.interval_ms * 1e3)
         for k in ("dl", "ul")
     }
     full = radio.by_slice(
@@ -185,8 +186,8 @@ def cell_rows(radio: Radio) -> Rows:
         ul_offered_mbps=d["ul"],
         dl_backlog_mbps=backlog["dl"],
         ul_backlog_mbps=backlog["ul"],
-        full_buffer_flows=full.sum(-1)[:, radio.of_primary],
-        tcp_flows=closed.sum(-1)[:, radio.of_primary],
+        full_buffer_flows=full.sum(-1),
+        tcp_flows=closed.sum(-1),
         allowed_pct=allowed,
     )
     changes(rows, step, ("a3_offset_db", "hysteresis_db", "ttt_ms"))

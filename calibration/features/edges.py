@@ -56,7 +56,11 @@ def edge_rows(radio: Radio) -> Rows:
     edge = step.now["edge"]
     arriving = jobs.at_site(jobs.arriving, n_sites)
     work = jobs.at_site(jobs.work, n_sites)
-    size = np.where(arriving > 0, work / np.maximum(arriving, 1e-9), np.nan)
+    usual = np.broadcast_to(network.application_rate_hz, jobs.arriving.shape)
+    placed = jobs.at_site(usual, n_sites)
+    usual_size = jobs.at_site(usual * network.application_gflop, n_sites) / np.maximum(placed, 1e-9)
+    size = np.where(arriving > 0, work / np.maximum(arriving, 1e-9), usual_size)
+    size = np.where(placed > 0, size, np.nan)
     background = step.outside["background_pct"] / 100
     capacity = network.edge_servers * network.edge_gflops
     own = np.nan_to_num(size, nan=1.0)
@@ -109,8 +113,8 @@ def application_rows(radio: Radio) -> Rows:
         1,
     )
     made = np.where(
-        fraction > 0.02,
-        jobs.arriving / np.maximum(fraction, 0.02),
+        fraction > 0.2,
+        jobs.arriving / np.maximum(fraction, 0.2),
         network.application_rate_hz * jobs.interval_s,
     )
     local_ms = 1e3 * network.application_gflop / network.application_local_gflops
@@ -131,7 +135,7 @@ def application_rows(radio: Radio) -> Rows:
             f"{kind}_now_latency_ms": mean(step.now["flow"]["latency_ms"]),
             f"{kind}_backlog_kbit": mean(step.now["flow"]["in_flight_bits"]) * 1e-3,
         }
-    edge_s = of_site("job_gflop") / of_site("gflops")
+    edge_s = network.application_gflop / of_site("gflops")
     rows.add(
         interval_ms=network.scenario.interval_ms,
         users=network.application_users,

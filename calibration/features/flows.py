@@ -54,8 +54,8 @@ def _flow_columns(rows: Rows, radio: Radio, index: NDArray[np.int64], count: int
         fluid_loss_pct=100 * total(lost * open_) / np.maximum(total((lost + through) * open_), 1),
         fluid_within=mean((delay_ms < flow["delay_budget_ms"]).astype(float), through + 1.0),
         rate_mbps=mean(radio.row_rate_mbps, active + 1e-3),
-        worst_rate_mbps=least_into(
-            index, radio.row_rate_mbps + np.where(active > 0, 0, 1e6), count
+        worst_rate_mbps=_finite(
+            least_into(index, np.where(active > 0, radio.row_rate_mbps, np.inf), count)
         ),
         propagation_ms=mean(radio.path_propagation_ms, active + 1e-3),
         survival=mean(radio.path_survival, sent + 1.0),
@@ -94,6 +94,10 @@ def _flow_columns(rows: Rows, radio: Radio, index: NDArray[np.int64], count: int
         rows.add(**{f"{name}_share": mean(of_kind * ones, ones)})
 
 
+def _finite(values: Floats) -> Floats:
+    return np.where(np.isfinite(values), values, np.nan)
+
+
 def _of_slice(radio: Radio, name: str) -> Floats:
     flat = radio.step.controls[name].reshape(radio.batch, -1)
     return np.take_along_axis(flat, radio.rows_group, 1)
@@ -124,6 +128,6 @@ def network_rows(radio: Radio) -> Rows:
         degradation=step.controls["degradation"],
         degradation_change=step.controls["degradation"] - step.controls_now["degradation"],
     )
-    lagged(rows, step, "network", ("latency_ms", "jitter_ms", "packet_loss_pct",
-        "throughput_mbps", "within_budget_pct", "prb_util_pct", "jain_index"))  # fmt: skip
+    lagged(rows, step, "network", ("packet_loss_pct", "throughput_mbps",
+         "within_budget_pct", "prb_util_pct", "jain_index"))  # fmt: skip
     return rows

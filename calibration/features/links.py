@@ -7,7 +7,10 @@ import numpy as np
 
 from calibration.features.radio import Radio
 from calibration.features.rows import Rows, changes, lagged
+from calibration.network import QUEUES
 from calibration.trajectory import COLUMNS
+
+TOKEN_BUCKET = QUEUES.index("token_bucket")
 
 
 def link_rows(radio: Radio) -> Rows:
@@ -20,15 +23,19 @@ def link_rows(radio: Radio) -> Rows:
     rate = radio.link_mbps
     arriving = radio.link_arriving_mbps
     backlog = link["queued_bits"] / (network.scenario.interval_ms * 1e3)
+    was_mbps = network.link_mbps * was["link_rate"]
+    had_bucket = step.controls_now["queue"] == TOKEN_BUCKET
+    was_mbps = np.where(had_bucket, was_mbps * network.link_bucket_pct / 100, was_mbps)
+    kept = (1 - network.link_loss_pct / 100) * (1 - step.outside["link_fault_loss"])
+    fitting = np.minimum(1, rate / np.maximum(arriving, 1e-6))
     rows.add(
         interval_ms=network.scenario.interval_ms,
         rate_mbps=rate,
-        was_mbps=np.maximum(network.link_mbps * was["link_rate"] * was["link_up"], 1e-3),
+        was_mbps=np.maximum(was_mbps * was["link_up"], 1e-3),
         propagation_ms=radio.link_propagation_ms,
         up=step.outside["link_up"],
         was_up=was["link_up"],
-        loss_expected_pct=100
-        - 100 * (1 - network.link_loss_pct / 100) * (1 - step.outside["link_fault_loss"]),
+        loss_expected_pct=100 * (1 - kept),
         bound_packets=network.link_queue_packets,
         bucket=step.controls["queue"] == 4,
         offered_mbps=radio.link_offered_mbps,
@@ -40,7 +47,7 @@ def link_rows(radio: Radio) -> Rows:
             100 * (arriving + backlog) / np.maximum(network.link_mbps, 1e-3), 100
         ),
         delay_base_ms=radio.link_propagation_ms + waited_ms,
-        loss_base_pct=100 * np.maximum(1 - rate / np.maximum(arriving, rate), 0),
+        loss_base_pct=100 * (1 - step.outside["link_up"] * kept * fitting),
     )
     changes(rows, step, ("queue",))
     lagged(rows, step, "link", COLUMNS["link"])

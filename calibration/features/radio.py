@@ -8,10 +8,19 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.features.rows import sum_into
+from calibration.features.rows import least_into, sum_into
 from calibration.features.step import Step
 from calibration.fluid import Fluid, efficiency, flow_through, sinr_of_mcs_db
-from calibration.network import FLOW_KINDS, FULL_BUFFER, HTTP, RESPONSE, SLEEP_MODES, TCP, Floats
+from calibration.network import (
+    FLOW_KINDS,
+    FULL_BUFFER,
+    HTTP,
+    RESPONSE,
+    SLEEP_MODES,
+    SYMBOLS_PER_SLOT,
+    TCP,
+    Floats,
+)
 from calibration.trajectory import Table, open_rows
 
 HEADERS = 1.06
@@ -28,9 +37,11 @@ class Radio:
         self.step = step
         network = self.network = step.network
         self.batch = len(step.controls["tx_power_dbm"])
-        self.of_primary = np.arange(network.n_cells)
-        carriers = len(network.scenario.carriers)
-        self.of_primary -= self.of_primary % carriers
+        cells, carriers = np.arange(network.n_cells), len(network.scenario.carriers)
+        self.carrier = cells % carriers
+        """Of each cell, its place among the carriers of its site."""
+        self.of_primary = cells - self.carrier
+        """The cell on the first carrier, whose users each cell serves as well."""
 
     def _grid(self, controls: Table) -> tuple[Floats, Floats]:
         scs_khz = 15 * 2 ** controls["numerology"]
@@ -126,6 +137,10 @@ class Radio:
         expected = self.mean_by_cell(self.geometry_now_db)
         return np.nan_to_num(measured - expected)
 
+    def least_by_cell(self, of_users: Floats) -> Floats:
+        """Least value among the users of each cell, NaN where there are none."""
+        return least_into(self.ue_cell, of_users, self.network.n_cells)[:, self.of_primary]
+
     def weighted_by_cell(self, of_users: Floats, weights: Floats) -> Floats:
         """Weighted mean over the users of each cell that have a value, NaN where there are none."""
         weights = np.where(np.isnan(of_users), 0.0, weights)
@@ -179,8 +194,8 @@ class Radio:
         return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
     def sum_by_cell(self, of_users: Floats) -> Floats:
-        """Sum over the users of each cell."""
-        return sum_into(self.ue_cell, of_users, self.network.n_cells)
+        """Sum over the users of each cell, those of its site's first carrier."""
+        return sum_into(self.ue_cell, of_users, self.network.n_cells)[:, self.of_primary]
 
     @cached_property
     def alive(self) -> Floats:
@@ -211,7 +226,7 @@ class Radio:
         return bits * self.at_user(self.ul_full_mbps) * self.alive
 
     def _mcs(self, d: str) -> Floats:
-        """MCS of each user, or else of its cell, with the share of blocks that get through."""
+        """MCS of each user, or else of its cell."""
         mcs = self.step.now["ue"][f"{d}_mcs"]
         return np.where(np.isnan(mcs), self.at_user(self.step.now["cell"][f"{d}_mcs"]), mcs)
 
@@ -322,7 +337,8 @@ class Radio:
     @cached_property
     def full_mbps(self) -> Floats:
         """Downlink of each cell at one bit per resource element, carriers of a site together."""
-        own = self.n_rb * 12 * self.scs_khz * 1e-3 * self.network.dl_share * self.on
+        elements_per_ms = 12 * self.n_rb * SYMBOLS_PER_SLOT * self.scs_khz / 15
+        own = elements_per_ms * 1e-3 * self.network.dl_share * self.on
         total = np.zeros_like(own)
         np.add.at(total.T, self.of_primary, own.T)
         return np.maximum(total[:, self.of_primary], 1e-3)
@@ -342,7 +358,7 @@ class Radio:
         mine = self.network.row_direction == direction
         shape = self.batch, self.network.n_cells, self.network.n_slices
         total = sum_into(self.rows_group[:, mine], of_rows[:, mine], shape[1] * shape[2])
-        return total.reshape(shape)
+        return total.reshape(shape)[:, self.of_primary]
 
     @cached_property
     def offered_mbps(self) -> Floats:

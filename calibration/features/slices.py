@@ -22,7 +22,6 @@ def slice_rows(radio: Radio) -> Rows:
     interval_kbit = network.scenario.interval_ms * 1e3
     ones = np.ones_like(radio.offered_mbps)
     offered_now = step.outside_now["sent_bits"] / interval_kbit
-    latency = {}
     for index, d in enumerate(("dl", "ul")):
         offered = radio.by_slice(radio.offered_mbps, index)
         was_offered = radio.by_slice(offered_now, index)
@@ -50,8 +49,6 @@ def slice_rows(radio: Radio) -> Rows:
         carried = np.maximum(throughput, 1e-3)
         drain_ms = np.minimum(backlog / carried * network.scenario.interval_ms, 1e4)
         rows.add(**{f"{d}_drain_ms": drain_ms})
-        known = slice_[f"{d}_latency_ms"]
-        latency[d] = np.where(np.isnan(known), 2 + drain_ms, known)
     fluid = radio.fluid
     for index, d in enumerate(("dl", "ul")):
         served = radio.by_slice(fluid.served_bits, index)
@@ -80,24 +77,18 @@ def slice_rows(radio: Radio) -> Rows:
                 / interval_kbit,
             }
         )
+    full = radio.by_slice(radio.kind_of_row[FULL_BUFFER] * (radio.damped > 0), 0)
     rows.add(
-        full_buffer_flows=radio.by_slice(
-            ones * radio.kind_of_row[FULL_BUFFER] * (radio.damped > 0), 0
-        ),
+        full_buffer_flows=full,
         tcp_flows=radio.by_slice(ones * radio.kind_of_row[TCP] * (radio.damped > 0), 0),
         http_flows=radio.by_slice(ones * radio.kind_of_row[HTTP] * (radio.damped > 0), 0),
-        others_full_buffer=radio.by_slice(ones * radio.kind_of_row[FULL_BUFFER], 0).sum(
-            -1, keepdims=True
-        )
-        - radio.by_slice(ones * radio.kind_of_row[FULL_BUFFER], 0),
+        others_full_buffer=full.sum(-1, keepdims=True) - full,
         flows=radio.by_slice(ones, 0) + radio.by_slice(ones, 1),
         worst_rate_mbps=_least_by_slice(radio),
         packet_bits=_mean_packet_bits(radio),
         guaranteed_pct=step.controls["min_pct"].sum(-1, keepdims=True) - step.controls["min_pct"],
         others_dedicated_pct=step.controls["dedicated_pct"].sum(-1, keepdims=True)
         - step.controls["dedicated_pct"],
-        dl_latency_base_ms=latency["dl"],
-        ul_latency_base_ms=latency["ul"],
         users_now=slice_["users"],
     )
     changes(rows, step, ("dedicated_pct", "min_pct", "max_pct"))
@@ -118,7 +109,7 @@ def _least_by_slice(radio: Radio) -> Floats:
     least = least_into(radio.rows_group, rate, count)
     return np.where(np.isfinite(least), least, np.nan).reshape(
         radio.batch, network.n_cells, network.n_slices
-    )
+    )[:, radio.of_primary]
 
 
 def _mean_packet_bits(radio: Radio) -> Floats:

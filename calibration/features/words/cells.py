@@ -16,6 +16,7 @@ from calibration.features.families import (
 from calibration.network import SCHEDULERS, SLEEP_MODES
 
 OF_A_CELL = INTERVAL | own(
+    ("carrier", "1", "Place of the cell's carrier at its site; 0 is the users' primary one."),
     ("n_rb", "1", "Resource blocks after the change: 96 % of the bandwidth, over 12 subcarriers."),
     ("slot_ms", "ms", "Length of a slot after the change: 1 ms / 2^numerology (TS 38.211 4.3.2)."),
     ("frequency_ghz", "GHz", "Carrier frequency."),
@@ -75,7 +76,6 @@ MOBILITY = own(
     ("best_margin_db", "dB", f"Greatest margin of a user's neighbour over the condition {MARGIN}."),
     ("mean_margin_db", "dB", "Mean over users of the margin of their best neighbours, within 30."),
     ("worst_rsrp_dbm", "dBm", "RSRP of its worst user, moved by re_power_change_db."),
-    ("tilt_change_now_deg", "deg", "Size of the change of down-tilt, whatever its sign."),
 ) | settings(
     ("a3_offset_db", "dB", "a3-Offset (TS 38.331 6.3.2)."),
     ("hysteresis_db", "dB", "hysteresis (TS 38.331 6.3.2)."),

@@ -18,8 +18,6 @@ SLICE = own(
      "length of an interval."),
     ("{d}_drain_ms", "ms", "Time to empty it at the throughput of the last interval, at most 10 s "
      "(Little's law), {direction}."),
-    ("{d}_latency_base_ms", "ms", "Last {direction} delay; 2 ms + {d}_drain_ms where there was "
-     "none."),
     ("{d}_others_offered_mbps", "Mbit/s", "{d}_offered_mbps of the cell's other slices."),
     ("{d}_others_backlog_mbps", "Mbit/s", "{d}_backlog_mbps of the cell's other slices."),
     ("{d}_mbps_per_pct", "Mbit/s per %", "Last {direction} throughput per percent of resource "
