@@ -14,7 +14,7 @@ help:
 	@echo "make test    lint, type-check and test"
 	@echo "make lint    the checks of 'make test' that run no code"
 	@echo "make format  put the code into the project's format"
-	@echo "make default-model  simulate what the packaged model learns from, an hour, and fit it anew"
+	@echo "make default-model  simulate what the packaged model learns from and fit it anew"
 	@echo "make clean   remove everything that these commands made, except .venv"
 
 install:

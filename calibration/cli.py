@@ -41,14 +41,19 @@ def calibrate(
 
 @app.command()
 def validate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a model.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Folder of a model, or 'default'.")
+    ],
     traces: TracesArgument,
     html: HtmlOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Judge a model on the test seeds of datasets; exits with 1 when a gate fails."""
     from calibration.calibrating import validate_on
+    from experiment_model import DEFAULT_MODEL
 
+    if str(model) == DEFAULT_MODEL.name:
+        model = DEFAULT_MODEL
     with _steps() as on_step:
         report = validate_on(model, traces, jobs=default_jobs(), on_step=on_step)
     _show(report, html, as_json)

@@ -11,7 +11,7 @@ models.
 
 from experiment_model.card import Card, Data, Gate
 from experiment_model.errors import ModelError
-from experiment_model.model import ExperimentModel
+from experiment_model.model import DEFAULT_MODEL, ExperimentModel
 from experiment_model.prediction import QUANTILES, Explanation, Prediction, Sample
 from experiment_model.schema import (
     SCHEMA_VERSION,
@@ -28,6 +28,7 @@ from experiment_model.transforms import Transforms
 from experiment_model.writing import write_model
 
 __all__ = [
+    "DEFAULT_MODEL",
     "QUANTILES",
     "SCHEMA_VERSION",
     "BoosterFile",

@@ -17,6 +17,9 @@ from experiment_model.schema import Feature, Kpi, ModelSpec
 from experiment_model.storage import read_model
 from experiment_model.surrogate import Surrogate
 
+DEFAULT_MODEL = Path(__file__).parent / "default"
+"""The model of the package, fitted on sweeps over all packaged scenarios."""
+
 
 class ExperimentModel:
     """KPIs of the next interval from rows of features, by kind of element.
@@ -39,8 +42,8 @@ class ExperimentModel:
         self._surrogates = {name: Surrogate(name, kind, files) for name, kind in spec.kinds.items()}
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> ExperimentModel:
-        """Read a model from its folder.
+    def load(cls, path: str | os.PathLike[str] = DEFAULT_MODEL) -> ExperimentModel:
+        """Read a model from its folder; without one, that of the package.
 
         Raises:
             ModelError: no such folder, no model, one of another version, incomplete, changed since
