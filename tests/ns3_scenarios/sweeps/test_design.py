@@ -339,13 +339,15 @@ def test_scenario_path_starts_at_the_specifications_folder(
     assert load_spec(tmp_path / "deep" / "sweep.yaml").scenario == load_scenario("quickstart")
 
 
-@pytest.mark.parametrize(
-    "path", sorted((Path(__file__).parents[3] / "examples").glob("*_sweep.yaml")), ids=str
-)
-def test_examples_are_possible(path: Path) -> None:
+ROOT = Path(__file__).parents[3]
+PUBLISHED = (*ROOT.glob("examples/*_sweep.yaml"), *ROOT.glob("calibration/design/*.yaml"))
+
+
+@pytest.mark.parametrize("path", sorted(PUBLISHED), ids=lambda path: path.stem)
+def test_published_sweeps_are_possible(path: Path) -> None:
     spec = load_spec(path)
-    small = spec.model_copy(update={"seeds": (1,), "n_configs": 4})
-    assert len(plan(small).runs) == 4
+    few = {"seeds": (1,), "seeds_per_config": None, "n_configs": 4}
+    assert len(plan(spec.model_copy(update=few)).runs) == 4
 
 
 # Mistakes
