@@ -67,6 +67,12 @@ def sinr_of_mcs_db(mcs: Floats, table: str) -> Floats:
     return np.asarray(np.interp(bits, _BITS, _SINR_DB))
 
 
+def mcs_of_sinr(sinr_db: Floats, table: str) -> Floats:
+    """MCS, also between two, that an SINR carries."""
+    ladder = EFFICIENCY[table]
+    return np.asarray(np.interp(efficiency(sinr_db, table), ladder, np.arange(len(ladder))))
+
+
 @dataclass(frozen=True)
 class Fluid:
     """What comes of the next interval, by flow row, shape (B, R)."""

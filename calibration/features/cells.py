@@ -7,16 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from calibration.features.handovers import Handovers
 from calibration.features.radio import DEEP, IN_HANDOVER, OFF, PREPARING, Radio
 from calibration.features.rows import Rows, changes, lagged, sum_into
 from calibration.fluid import EFFICIENCY
-from calibration.network import FULL_BUFFER, TCP, Floats, Ints
-from calibration.trajectory import UNHEARD_DBM
-
-MEASUREMENT_DB = 0.7
-"""Scatter of filtered measurements."""
-HOPELESS_DB = 200.0
-"""Taken for the margin of cells that are off."""
+from calibration.network import FULL_BUFFER, TCP, Floats
 
 
 def cell_columns(rows: Rows, radio: Radio, spread: Callable[[Floats], Floats]) -> None:
@@ -66,59 +61,21 @@ def cell_columns(rows: Rows, radio: Radio, spread: Callable[[Floats], Floats]) -
     )
 
 
-def _a3_margin_db(radio: Radio) -> tuple[Floats, Ints]:
-    """By how much each user's best neighbour meets the A3 condition, and which cell that is.
-
-    TS 38.331 5.5.4.4: Mn + Ocn - Hys > Mp + Off, after the change. Neighbours that are off do not
-    count, and users whose own cell is off want away from it in any case.
-    """
-    step, neighbour = radio.step, radio.step.now["neighbour"]
-    shape = neighbour["cell"].shape
-    flat = neighbour["cell"].reshape(radio.batch, -1)
-    level = neighbour["rsrp_dbm"].reshape(radio.batch, -1)
-    level = level + np.take_along_axis(radio.re_power_change_db, flat, 1)
-    moment = np.arange(radio.batch)[:, None, None]
-    offset_db = step.controls["cio_db"][moment, radio.ue_cell[:, :, None], neighbour["cell"]]
-    on = np.take_along_axis(radio.on, flat, 1).reshape(shape)
-    margin_db = (
-        level.reshape(shape)
-        + offset_db
-        - radio.at_user(step.controls["a3_offset_db"] + step.controls["hysteresis_db"])[..., None]
-        - radio.rsrp_dbm[..., None]
-    )
-    heard = neighbour["rsrp_dbm"] > UNHEARD_DBM
-    margin_db = np.where(heard & (on > 0), margin_db, -2 * HOPELESS_DB)
-    margin_db += np.where(radio.at_user(radio.on)[..., None] > 0, 0, HOPELESS_DB)
-    best = margin_db.argmax(-1)[..., None]
-    return (
-        np.take_along_axis(margin_db, best, -1)[..., 0],
-        np.take_along_axis(neighbour["cell"], best, -1)[..., 0],
-    )
-
-
 def _handovers(rows: Rows, radio: Radio) -> None:
     """Users that are about to leave each cell, and users that are about to come."""
     step, network = radio.step, radio.network
-    margin_db, target = _a3_margin_db(radio)
-    ordered = step.controls["ordered_cell"]
-    is_ordered = (ordered >= 0) & (ordered != radio.ue_cell)
-    # What is measured scatters around the mean, the more the less it is filtered.
-    chance = 1 / (1 + np.exp(-np.clip(margin_db / MEASUREMENT_DB, -30, 30)))
-    chance = np.where(is_ordered, 1.0, chance)
-    target = np.where(is_ordered, ordered, target).astype(np.int64)
+    handovers = Handovers(radio)
+    margin_db, chance = handovers.margin_db, handovers.chance
+    target, is_ordered = handovers.target, handovers.is_ordered
     before = step.before["ue"]
     moved = (before["cell"] != radio.ue_cell).astype(float)
     busy = (step.now["ue"]["state"] == PREPARING) | (step.now["ue"]["state"] == IN_HANDOVER)
     # A user that would come back at once goes to and fro as long as the settings last.
-    time_ms = radio.at_user(step.controls["ttt_ms"]) + 60
-    turns = network.scenario.interval_ms / time_ms
+    turns = network.scenario.interval_ms / handovers.time_ms
     users = radio.sum_by_cell(np.ones_like(margin_db))
-    # A cell that is switched off, or falls into deep sleep for want of load, hands its users over.
-    idle = radio.load * 100 <= step.controls["wake_prb_pct"]
-    falls = (step.controls["sleep_mode"] == OFF) | ((step.controls["sleep_mode"] == DEEP) & idle)
     pulled = radio.sum_by_cell(chance * np.clip(turns, 0, 1))
     rows.add(
-        leaving_base_users=np.where(falls, users, pulled),
+        leaving_base_users=np.where(handovers.falls, users, pulled),
         failing_base_users=users * (step.outside["outage"] > step.outside_now["outage"]),
         deep_users=users * (step.controls["sleep_mode"] == DEEP),
         fell_asleep=(step.controls["sleep_mode"] >= DEEP)

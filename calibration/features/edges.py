@@ -39,6 +39,13 @@ class Jobs:
         """Jobs sent to the sites, by application."""
         self.interval_s = network.scenario.interval_ms * 1e-3
         self.work = self.arriving * network.application_gflop
+        fraction = step.controls["fraction"]
+        self.made = np.where(
+            fraction > 0.2,
+            self.arriving / np.maximum(fraction, 0.2),
+            network.application_rate_hz * self.interval_s,
+        )
+        """Jobs made by users, by application."""
 
     def at_site(self, values: Floats, n_sites: int) -> Floats:
         """Sum over the applications placed at each site."""
@@ -112,11 +119,6 @@ def application_rows(radio: Radio) -> Rows:
         np.broadcast_to(network.application_slice, (radio.batch, n_apps)),
         1,
     )
-    made = np.where(
-        fraction > 0.2,
-        jobs.arriving / np.maximum(fraction, 0.2),
-        network.application_rate_hz * jobs.interval_s,
-    )
     local_ms = 1e3 * network.application_gflop / network.application_local_gflops
     parts: dict[str, Floats] = {}
     for kind in (REQUEST, RESPONSE):
@@ -143,12 +145,12 @@ def application_rows(radio: Radio) -> Rows:
         fraction_change=fraction - step.controls_now["fraction"],
         moved=step.controls["application_site"] != step.controls_now["application_site"],
         degradation=damped,
-        made_jobs=made,
+        made_jobs=jobs.made,
         sent_jobs=jobs.arriving,
         job_gflop=network.application_gflop,
         local_ms=local_ms,
         local_load=np.minimum(
-            made / jobs.interval_s * (1 - fraction) * local_ms * 1e-3
+            jobs.made / jobs.interval_s * (1 - fraction) * local_ms * 1e-3
             / np.maximum(network.application_users, 1), 10),
         deadline_ms=network.application_deadline_ms,
         compute_base_ms=fraction * 1e3 * edge_s + (1 - fraction) * local_ms,

@@ -210,7 +210,7 @@ class Radio:
         where it has received nothing, that of its cell, or what geometry says.
         """
         table = self.network.mcs_table
-        mcs = self._mcs("dl")
+        mcs = self.mcs("dl")
         moved = sinr_of_mcs_db(mcs, table) + self.geometry_db - self.geometry_now_db
         expected = self.geometry_db + self.at_user(self.sinr_bias_db)
         bits = efficiency(np.where(np.isnan(mcs), expected, moved), table)
@@ -220,12 +220,12 @@ class Radio:
     def ul_rate_mbps(self) -> Floats:
         """Uplink rate of each user if it had its cells alone, after the change."""
         table = self.network.mcs_table
-        mcs = np.nan_to_num(self._mcs("ul"), nan=8.0)
+        mcs = np.nan_to_num(self.mcs("ul"), nan=8.0)
         rise = self.step.outside["noise_rise_db"] - self.step.outside_now["noise_rise_db"]
         bits = efficiency(sinr_of_mcs_db(mcs, table) - self.at_user(rise), table)
         return bits * self.at_user(self.ul_full_mbps) * self.alive
 
-    def _mcs(self, d: str) -> Floats:
+    def mcs(self, d: str) -> Floats:
         """MCS of each user, or else of its cell."""
         mcs = self.step.now["ue"][f"{d}_mcs"]
         return np.where(np.isnan(mcs), self.at_user(self.step.now["cell"][f"{d}_mcs"]), mcs)

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a roll-out carries on from interval to interval that no model predicts: users and flows.
+
+Models predict KPIs of cells, slices, links and classes of flows. Rows of the next interval also
+need each user's cell, signal and modulation, and each flow's backlog. These follow from the same
+physics as the features, and are made to agree with what the model says of cells and classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.features import Radio
+from calibration.features.handovers import Handovers
+from calibration.features.rows import sum_into
+from calibration.fluid import mcs_of_sinr, sinr_of_mcs_db
+from calibration.network import FLOW_KINDS, FULL_BUFFER, RESPONSE, TCP, Floats, Network
+from calibration.trajectory import UNHEARD_DBM, Table
+from ns3_scenarios.geometry import site_positions_m
+
+PATH_LOSS_EXPONENT = 3.0
+"""Between those of line of sight (2.2) and beyond (3.9) in TR 38.901 Table 7.4.1-1."""
+
+FOLLOWED = 0.5
+"""Share of the gap to what is predicted of their cell that users close in one interval."""
+MOST_SHIFT = 6.0
+"""Most by which users' SINR (dB) or MCS follows their cell's in one interval."""
+
+
+def _cell_positions_m(network: Network) -> Floats:
+    layout = network.scenario.layout
+    per_site = layout.n_sectors * len(network.scenario.carriers)
+    return np.repeat(np.array(site_positions_m(layout)), per_site, axis=0)
+
+
+def levels_of(network: Network, ue: Table, neighbour: Table) -> Floats:
+    """RSRP of every cell at every user, shape (B, U, C); `UNHEARD_DBM` where nothing is known."""
+    shape = *ue["cell"].shape, network.n_cells
+    levels = np.full(shape, UNHEARD_DBM)
+    np.put_along_axis(levels, neighbour["cell"], neighbour["rsrp_dbm"], -1)
+    np.put_along_axis(levels, ue["cell"][..., None], ue["rsrp_dbm"][..., None], -1)
+    return levels
+
+
+class Users:
+    """Where users are, what they hear, and which cell serves them.
+
+    Args:
+        network: that they are in.
+        ue: their KPIs of the last interval.
+        neighbour: other cells that they hear.
+    """
+
+    def __init__(self, network: Network, ue: Table, neighbour: Table) -> None:
+        self._network = network
+        self._n_heard = neighbour["cell"].shape[-1]
+        self._sites_m = _cell_positions_m(network)
+        self._levels_dbm = levels_of(network, ue, neighbour)
+        self._met_ms = np.zeros(ue["cell"].shape)
+        """For how long each user's best neighbour has met the A3 condition."""
+
+    def after(
+        self, radio: Radio, cell: Table, rng: np.random.Generator | None
+    ) -> tuple[Table, Table]:
+        """Users at the end of the interval that `radio` is about.
+
+        Args:
+            radio: of the interval.
+            cell: KPIs that the model predicts for it.
+            rng: draws handovers; without one, users change cells when the condition is met.
+
+        Returns:
+            The tables `ue` and `neighbour`.
+        """
+        now = radio.step.now["ue"]
+        moved_to = self._serving(radio, rng)
+        position = self._move(radio)
+        self._levels_dbm += np.where(
+            self._levels_dbm > UNHEARD_DBM, radio.re_power_change_db[:, None], 0.0
+        )
+        stays = moved_to == radio.ue_cell
+        ue = {**position, "cell": moved_to, "state": np.zeros_like(now["state"])}
+        ue["rsrp_dbm"] = self._at(moved_to)
+        neighbour = self._heard(moved_to)
+        for index, d in enumerate(("dl", "ul")):
+            blocks = np.where(stays, radio.blocks(index), 0.0)
+            ue[f"{d}_tb_count"] = radio.blocks(index)
+            ue |= self._quality(radio, cell, d, stays, blocks)
+        return ue, neighbour
+
+    def _serving(self, radio: Radio, rng: np.random.Generator | None) -> NDArray[np.int64]:
+        handovers = Handovers(radio)
+        interval_ms = self._network.scenario.interval_ms
+        met = handovers.margin_db > 0
+        waited_ms = self._met_ms + interval_ms
+        ready = waited_ms >= handovers.time_ms
+        leaves = met & ready if rng is None else rng.random(met.shape) < handovers.chance * ready
+        leaves |= np.take_along_axis(handovers.falls, radio.ue_cell, 1) & met
+        leaves |= handovers.is_ordered
+        self._met_ms = np.where(met & ~leaves, waited_ms, 0.0)
+        return np.where(leaves, handovers.target, radio.ue_cell)
+
+    def _move(self, radio: Radio) -> Table:
+        """Positions if users go on as they went; what they hear changes with distance."""
+        now, before = radio.step.now["ue"], radio.step.before["ue"]
+        here = np.stack([now[f"{axis}_m"] for axis in "xyz"], -1)
+        was = np.stack([before[f"{axis}_m"] for axis in "xyz"], -1)
+        there = here + (here - was)
+        if (there != here).any():
+            was_log, is_log = (
+                np.log10(np.maximum(np.linalg.norm(p[:, :, None] - self._sites_m, axis=-1), 1.0))
+                for p in (here, there)
+            )
+            moved_db = 10 * PATH_LOSS_EXPONENT * (was_log - is_log)
+            self._levels_dbm += np.where(self._levels_dbm > UNHEARD_DBM, moved_db, 0.0)
+        return {f"{axis}_m": there[..., i] for i, axis in enumerate("xyz")}
+
+    def _at(self, cell: NDArray[np.int64]) -> Floats:
+        return np.take_along_axis(self._levels_dbm, cell[..., None], -1)[..., 0]
+
+    def _heard(self, serving: NDArray[np.int64]) -> Table:
+        others = self._levels_dbm.copy()
+        np.put_along_axis(others, serving[..., None], -np.inf, -1)
+        cell = np.argsort(-others, axis=-1, kind="stable")[..., : self._n_heard]
+        level = np.take_along_axis(others, cell, -1)
+        return {"cell": cell, "rsrp_dbm": np.maximum(level, UNHEARD_DBM)}
+
+    def _quality(
+        self, radio: Radio, cell: Table, d: str, stays: NDArray[np.bool_], blocks: Floats
+    ) -> Table:
+        """SINR and MCS of each user, moved as geometry says and as its cell's are predicted."""
+        now, table = radio.step.now["ue"], self._network.mcs_table
+        moved_db = radio.geometry_db - radio.geometry_now_db if d == "dl" else 0.0
+        sinr_db = now[f"{d}_sinr_db"] + moved_db
+        mcs = mcs_of_sinr(sinr_of_mcs_db(radio.mcs(d), table) + moved_db, table)
+        found: Table = {}
+        for name, values in ((f"{d}_sinr_db", sinr_db), (f"{d}_mcs", mcs)):
+            gap = cell[name] - radio.weighted_by_cell(values, blocks)
+            shift = FOLLOWED * np.clip(np.nan_to_num(gap), -MOST_SHIFT, MOST_SHIFT)
+            found[name] = np.where(stays, values + radio.at_user(shift), np.nan)
+        found[f"{d}_mcs"] = np.clip(found[f"{d}_mcs"], 0, 28)
+        return found
+
+
+def flows_after(radio: Radio, of_class: Mapping[str, Floats], finished_jobs: Floats) -> Table:
+    """Flow rows at the end of the interval that `radio` is about.
+
+    What a class of flows delivers and has on its way is shared out as the fluid model shares it.
+    Bits are conserved: sent = delivered + dropped + change of what is on its way.
+
+    Args:
+        radio: of the interval.
+        of_class: KPIs that the model predicts for each class of flows, shape (B, classes).
+        finished_jobs: that it predicts for each application.
+    """
+    network, step, fluid = radio.network, radio.step, radio.fluid
+    flow, kind = step.now["flow"], network.row_kind
+    kbit = network.scenario.interval_ms * 1e3
+    tcp = kind == FLOW_KINDS.index(TCP)
+    endless = kind == FLOW_KINDS.index(FULL_BUFFER)
+    sent = np.where(endless, 0.0, radio.sent_bits)
+    answers = kind == FLOW_KINDS.index(RESPONSE)
+    if answers.any():
+        each = finished_jobs * network.application_bits[:, 1] / network.application_users
+        answered = each[:, network.row_application[answers]] * (radio.damped[:, answers] > 0)
+        sent[:, answers] = np.minimum(answered, np.maximum(sent[:, answers], answered))
+    waiting = flow["in_flight_bits"]
+    through = fluid.served_bits * np.where(network.row_direction == 0, 1.0, radio.path_survival)
+    delivered = _shared(network, of_class["throughput_mbps"] * kbit, through, sent + waiting)
+    held = _shared(network, of_class["in_flight_bits"], fluid.queued_bits, sent + waiting)
+    bounded = ~tcp & ~endless
+    delivered = np.where(bounded, np.minimum(delivered, sent + waiting), delivered)
+    held = np.where(bounded, np.minimum(held, sent + waiting - delivered), held)
+    lost = np.clip(of_class["loss_pct"] / 100, 0, 0.99)[:, network.row_class]
+    dropped = np.where(
+        bounded, np.maximum(waiting + sent - delivered - held, 0), delivered * lost / (1 - lost)
+    )
+    grown = np.where(endless, 0.0, held - waiting)
+    sent = np.where(bounded, sent, np.maximum(delivered + dropped + grown, 0))
+    none = delivered < 1
+    delays = {
+        name: np.where(none, np.nan, of_class[name][:, network.row_class])
+        for name in ("latency_ms", "latency_p95_ms", "jitter_ms", "within_budget_pct")
+    }
+    return {
+        **delays,
+        "sent_bits": sent,
+        "delivered_bits": delivered,
+        "dropped_radio_bits": dropped,
+        "dropped_transport_bits": np.zeros_like(dropped),
+        "in_flight_bits": held,
+        "delay_budget_ms": flow["delay_budget_ms"],
+    }
+
+
+def _shared(network: Network, of_class: Floats, by: Floats, otherwise: Floats) -> Floats:
+    """Values of classes, shared out among their flow rows in proportion to something."""
+    index = np.broadcast_to(network.row_class, by.shape)
+    count = len(network.class_names)
+    total = sum_into(index, by, count)[:, network.row_class]
+    by = np.where(total > 0, by, otherwise + 1e-9)
+    total = sum_into(index, by, count)[:, network.row_class]
+    return np.asarray(of_class[:, network.row_class] * by / total)

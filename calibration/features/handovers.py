@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which users are about to change their cell: `Handovers`."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.features.radio import DEEP, OFF, Radio
+from calibration.network import Floats
+from calibration.trajectory import UNHEARD_DBM
+
+MEASUREMENT_DB = 0.7
+"""Scatter of filtered measurements."""
+MEASURING_MS = 60.0
+"""That measuring and preparing take beside the time to trigger."""
+HOPELESS_DB = 200.0
+"""Taken for the margin of cells that are off."""
+
+
+class Handovers:
+    """How far each user meets the A3 condition after the change, and with which cell.
+
+    TS 38.331 5.5.4.4: Mn + Ocn - Hys > Mp + Off. Neighbours that are off do not count, and users
+    whose own cell is off want away from it in any case.
+
+    Attributes:
+        margin_db: by how much the best neighbour meets it, shape (B, U), like all others.
+        is_ordered: whether an operator orders a handover.
+        target: cell to go to.
+    """
+
+    def __init__(self, radio: Radio) -> None:
+        self._radio = radio
+        ordered = radio.step.controls["ordered_cell"]
+        self.is_ordered: NDArray[np.bool_] = (ordered >= 0) & (ordered != radio.ue_cell)
+        self.margin_db, best = self._best()
+        self.target: NDArray[np.int64] = np.where(self.is_ordered, ordered, best)
+
+    def _best(self) -> tuple[Floats, NDArray[np.int64]]:
+        radio = self._radio
+        step, neighbour = radio.step, radio.step.now["neighbour"]
+        shape = neighbour["cell"].shape
+        flat = neighbour["cell"].reshape(radio.batch, -1)
+        level = neighbour["rsrp_dbm"].reshape(radio.batch, -1)
+        level = level + np.take_along_axis(radio.re_power_change_db, flat, 1)
+        moment = np.arange(radio.batch)[:, None, None]
+        offset_db = step.controls["cio_db"][moment, radio.ue_cell[:, :, None], neighbour["cell"]]
+        on = np.take_along_axis(radio.on, flat, 1).reshape(shape)
+        against_db = radio.at_user(step.controls["a3_offset_db"] + step.controls["hysteresis_db"])
+        margin_db = (
+            level.reshape(shape) + offset_db - against_db[..., None] - radio.rsrp_dbm[..., None]
+        )
+        heard = neighbour["rsrp_dbm"] > UNHEARD_DBM
+        margin_db = np.where(heard & (on > 0), margin_db, -2 * HOPELESS_DB)
+        margin_db += np.where(radio.at_user(radio.on)[..., None] > 0, 0, HOPELESS_DB)
+        best = margin_db.argmax(-1)[..., None]
+        return (
+            np.take_along_axis(margin_db, best, -1)[..., 0],
+            np.take_along_axis(neighbour["cell"], best, -1)[..., 0],
+        )
+
+    @cached_property
+    def chance(self) -> Floats:
+        """Of leaving, as what is measured scatters around the mean."""
+        scattered = 1 / (1 + np.exp(-np.clip(self.margin_db / MEASUREMENT_DB, -30, 30)))
+        return np.where(self.is_ordered, 1.0, scattered)
+
+    @cached_property
+    def time_ms(self) -> Floats:
+        """That the condition must hold."""
+        return self._radio.at_user(self._radio.step.controls["ttt_ms"]) + MEASURING_MS
+
+    @cached_property
+    def falls(self) -> NDArray[np.bool_]:
+        """Cells that hand their users over: switched off, or deep asleep for want of load."""
+        controls = self._radio.step.controls
+        idle = self._radio.load * 100 <= controls["wake_prb_pct"]
+        return np.asarray(
+            (controls["sleep_mode"] == OFF) | ((controls["sleep_mode"] == DEEP) & idle)
+        )

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lets a network run on a model, interval after interval: `Roll`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.carrying import Users, flows_after
+from calibration.features import ROWS, Radio, Step
+from calibration.features.edges import Jobs
+from calibration.features.rows import sum_into
+from calibration.network import Floats, Network
+from calibration.trajectory import Table, Trajectory
+from experiment_model import ExperimentModel
+
+LATENCIES = ("latency_ms", "latency_p95_ms", "jitter_ms", "within_budget_pct")
+"""That only packets that arrive have."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The state of B copies of a network at the end of an interval."""
+
+    network: Network
+    now: dict[str, Table]
+    before: dict[str, Table]
+    controls: Table
+    outside: Table
+
+
+def moments_of(run: Trajectory, intervals: Sequence[int]) -> Moment:
+    """The states at the ends of some intervals of a run."""
+    now = np.asarray(intervals)
+    earlier = np.maximum(now - 1, 0)
+
+    def at(table: Table, index: NDArray[np.int64]) -> Table:
+        return {name: values[index] for name, values in table.items()}
+
+    return Moment(
+        run.network,
+        {name: at(table, now) for name, table in run.tables.items()},
+        {name: at(table, earlier) for name, table in run.tables.items()},
+        at(run.controls, now),
+        at(run.outside, now),
+    )
+
+
+class Roll:
+    """B copies of a network that run side by side on a model.
+
+    Args:
+        model: what predicts the next interval.
+        start: from where.
+        group: label of the rows, which picks the model's interval tables.
+        rng: draws KPIs and handovers that vary as simulated ones do; without one, KPIs are means.
+    """
+
+    def __init__(
+        self,
+        model: ExperimentModel,
+        start: Moment,
+        group: str = "",
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        self._model, self._group, self._rng = model, group, rng
+        self._kinds = [kind for kind in ROWS if kind in model.kinds]
+        self._scores: dict[str, Floats] = {}
+        self.moment = start
+        self._users = Users(start.network, start.now["ue"], start.now["neighbour"])
+
+    def step(self, controls: Table, outside: Table) -> Moment:
+        """Run one interval.
+
+        Args:
+            controls: in force in it, as `control_arrays` gives them, with B first.
+            outside: faults and open-loop traffic of it, as in `Trajectory.outside`.
+
+        Returns:
+            The state at its end; its KPIs are in `now`.
+        """
+        last = self.moment
+        step = Step(last.network, last.now, last.before, controls, last.controls, outside,
+                    last.outside)  # fmt: skip
+        radio = Radio(step)
+        kpis = {kind: self._predicted(kind, radio) for kind in self._kinds}
+        now = _tables(radio, kpis)
+        now["ue"], now["neighbour"] = self._users.after(radio, now["cell"], self._rng)
+        finished = kpis.get("application", {}).get("jobs_finished", np.zeros((radio.batch, 0)))
+        now["flow"] = flows_after(radio, kpis["class"], finished)
+        now["slice"]["users"] = _slice_users(last.network, now["ue"]["cell"], controls)
+        self.moment = Moment(last.network, now, last.now, controls, outside)
+        return self.moment
+
+    def _predicted(self, kind: str, radio: Radio) -> Table:
+        rows = ROWS[kind](radio)
+        if not rows.columns:
+            return {}
+        matrix = rows.matrix()
+        if self._rng is None:
+            values = self._model.predict(kind, matrix, self._group).mean
+        else:
+            sample = self._model.sample(
+                kind, matrix, self._rng, self._group, self._scores.get(kind)
+            )
+            values, self._scores[kind] = sample.values, sample.scores
+        return {
+            kpi.name: values[:, k].reshape(rows.shape)
+            for k, kpi in enumerate(self._model.kpis(kind))
+        }
+
+
+def _tables(radio: Radio, kpis: dict[str, Table]) -> dict[str, Table]:
+    """KPI tables of the interval; parts sum to wholes, and what no packet had is missing."""
+    network, step = radio.network, radio.step
+    now = {kind: dict(table) for kind, table in kpis.items() if kind != "class"}
+    slice_, cell = now["slice"], now["cell"]
+    for d in ("dl", "ul"):
+        _without(slice_, slice_[f"{d}_throughput_mbps"] > 0, [f"{d}_{n}" for n in LATENCIES[:3]])
+        for name in ("prb_util_pct", "throughput_mbps"):
+            cell[f"{d}_{name}"] = slice_[f"{d}_{name}"].sum(-1)
+        busy = cell[f"{d}_prb_util_pct"] > 0
+        _without(cell, busy, [f"{d}_{n}" for n in ("sinr_db", "mcs", "bler_pct")])
+    _without(
+        now["network"],
+        now["network"]["throughput_mbps"] > 0,
+        ("latency_ms", "jitter_ms", "within_budget_pct"),
+    )
+    _without(kpis["class"], kpis["class"]["throughput_mbps"] > 0, LATENCIES)
+    link = now.setdefault("link", {})
+    if link:
+        _without(link, link["throughput_mbps"] > 0, ("delay_ms", "delay_p95_ms"))
+        kept = 1 - np.minimum(link["loss_pct"], 99) / 100
+        arrived = link["throughput_mbps"] * network.scenario.interval_ms * 1e3
+        grown = link["queued_bits"] - step.now["link"]["queued_bits"]
+        link["sent_bits"] = np.maximum(arrived / kept + grown, 0)
+    edge, application = now.setdefault("edge", {}), now.setdefault("application", {})
+    if edge:
+        edge["background_pct"] = step.outside["background_pct"]
+    if application:
+        _jobs(radio, application)
+    now["flow"] = {}
+    return now
+
+
+def _jobs(radio: Radio, application: Table) -> None:
+    """Counts of jobs that follow from those predicted: none comes or goes unseen."""
+    step = radio.step
+    jobs = Jobs(radio)
+    made = jobs.made
+    finished = np.minimum(
+        application["jobs_finished"], step.now["application"]["jobs_in_progress"] + made
+    )
+    left = step.now["application"]["jobs_in_progress"] + made - finished
+    application["jobs_finished"] = finished
+    application["jobs_in_progress"] = np.minimum(application["jobs_in_progress"], left)
+    application["jobs_lost"] = left - application["jobs_in_progress"]
+    application["jobs_made"], application["jobs_offloaded"] = made, jobs.arriving
+    names = [n for n in application if n.endswith("_ms")]
+    _without(application, finished > 0, names)
+
+
+def _without(table: Table, there: NDArray[np.bool_], names: Sequence[str]) -> None:
+    for name in names:
+        table[name] = np.where(there, table[name], np.nan)
+
+
+def _slice_users(network: Network, cell: NDArray[np.int64], controls: Table) -> Floats:
+    """Users of each slice in each cell, shape (B, C, S)."""
+    batch, n_slices = len(cell), network.n_slices
+    user, first = np.unique(network.row_ue, return_index=True)
+    index = cell[:, user] * n_slices + controls["row_slice"][:, first]
+    count = sum_into(index, np.ones(index.shape), network.n_cells * n_slices)
+    return count.reshape(batch, network.n_cells, n_slices)
