@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from calibration.demonstrations import demonstrations_of_datasets
 from calibration.fitting import Fitted, Settings, fit
-from calibration.samples import Samples, samples_of_datasets
+from calibration.samples import Samples, concatenated, samples_of_datasets
 from calibration.validation import ValidationReport, incomparable_intervals, validate
 from experiment_model import ExperimentModel, write_model
 from ns3_scenarios.dataset import Dataset
@@ -20,6 +23,9 @@ LIMITS = (
     "Knows the scenarios and ranges it was fitted on; ask in_distribution before trusting it.",
     "KPIs whose gates fail are predicted no better than the report says.",
 )
+
+FIRST_ROWS = 30_000
+"""Of each kind, that the model is fitted on which rolls out for the final one."""
 
 OnStep = Callable[[str], None]
 
@@ -49,7 +55,8 @@ def calibrate(
     say = on_step or (lambda _: None)
     say("reading traces")
     samples = samples_of_datasets(folders, jobs=jobs, on_dataset=lambda name: say(f"read {name}"))
-    fitted = fit(samples, settings or Settings(), say)
+    settings = settings or Settings()
+    fitted = fit(_with_demonstrations(samples, folders, settings, jobs, say), settings, say)
     fitted = _with_provenance(fitted, folders, Path(out).name)
     write_model(out, fitted.spec, fitted.boosters)
     report = _judge(out, samples, folders, say)
@@ -58,6 +65,28 @@ def calibrate(
     )
     write_model(out, fitted.spec.model_copy(update={"card": card}), fitted.boosters)
     return report
+
+
+def _with_demonstrations(
+    samples: Mapping[str, Samples],
+    folders: Sequence[str | Path],
+    settings: Settings,
+    jobs: int,
+    say: OnStep,
+) -> dict[str, Samples]:
+    """The samples, and rows from the roll-outs of a model that was fitted on some of them."""
+    first = fit(samples, replace(settings, max_rows=min(FIRST_ROWS, settings.max_rows)),
+                lambda step: say(f"first model: {step}"))  # fmt: skip
+    with TemporaryDirectory() as scratch:
+        write_model(model := Path(scratch) / "model", first.spec, first.boosters)
+        say("rolling out")
+        own = demonstrations_of_datasets(
+            model, folders, jobs=jobs, on_dataset=lambda name: say(f"rolled out {name}")
+        )
+    return {
+        kind: concatenated([every, own[kind]]) if kind in own else every
+        for kind, every in samples.items()
+    }
 
 
 def validate_on(

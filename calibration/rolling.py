@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +13,17 @@ from numpy.typing import NDArray
 from calibration.carrying import Users, flows_after
 from calibration.features import ROWS, Radio, Step
 from calibration.features.edges import Jobs
-from calibration.features.rows import sum_into
+from calibration.features.rows import Rows, sum_into
 from calibration.network import Floats, Network
 from calibration.trajectory import Table, Trajectory
 from experiment_model import ExperimentModel
 
 LATENCIES = ("latency_ms", "latency_p95_ms", "jitter_ms", "within_budget_pct")
 """That only packets that arrive have."""
+LEAST_BITS = 400.0
+"""Of a short packet: an interval that carries less has carried none."""
+LEAST_PRB_PCT = 0.02
+HALF_A_JOB = 0.5
 
 
 @dataclass(frozen=True)
@@ -30,9 +35,11 @@ class Moment:
     before: dict[str, Table]
     controls: Table
     outside: Table
+    of_class: Table = field(default_factory=dict)
+    """KPIs of flow classes that a model predicted."""
 
 
-def moments_of(run: Trajectory, intervals: Sequence[int]) -> Moment:
+def moments_of(run: Trajectory, intervals: Sequence[int] | NDArray[Any]) -> Moment:
     """The states at the ends of some intervals of a run."""
     now = np.asarray(intervals)
     earlier = np.maximum(now - 1, 0)
@@ -69,6 +76,9 @@ class Roll:
         self._model, self._group, self._rng = model, group, rng
         self._kinds = [kind for kind in ROWS if kind in model.kinds]
         self._scores: dict[str, Floats] = {}
+        self.steps = 0
+        self.rows: dict[str, Rows] = {}
+        """What the last interval was predicted from, by kind."""
         self.moment = start
         self._users = Users(start.network, start.now["ue"], start.now["neighbour"])
 
@@ -83,21 +93,26 @@ class Roll:
             The state at its end; its KPIs are in `now`.
         """
         last = self.moment
+        age = np.full(
+            len(controls["tx_power_dbm"]), 0.0 if self._rng is not None else float(self.steps)
+        )
         step = Step(last.network, last.now, last.before, controls, last.controls, outside,
-                    last.outside)  # fmt: skip
+                    last.outside, age)  # fmt: skip
         radio = Radio(step)
-        kpis = {kind: self._predicted(kind, radio) for kind in self._kinds}
+        self.rows = {kind: ROWS[kind](radio) for kind in self._kinds}
+        kpis = {kind: self._predicted(kind) for kind in self._kinds}
+        self.steps += 1
         now = _tables(radio, kpis)
         now["ue"], now["neighbour"] = self._users.after(radio, now["cell"], self._rng)
         finished = kpis.get("application", {}).get("jobs_finished", np.zeros((radio.batch, 0)))
         now["flow"] = flows_after(radio, kpis["class"], finished)
         now["slice"]["users"] = _slice_users(last.network, now["ue"]["cell"], controls)
-        self.moment = Moment(last.network, now, last.now, controls, outside)
+        self.moment = Moment(last.network, now, last.now, controls, outside, kpis["class"])
         return self.moment
 
-    def _predicted(self, kind: str, radio: Radio) -> Table:
-        rows = ROWS[kind](radio)
-        if not rows.columns:
+    def _predicted(self, kind: str) -> Table:
+        rows = self.rows[kind]
+        if not len(rows):
             return {}
         matrix = rows.matrix()
         if self._rng is None:
@@ -116,30 +131,30 @@ class Roll:
 def _tables(radio: Radio, kpis: dict[str, Table]) -> dict[str, Table]:
     """KPI tables of the interval; parts sum to wholes, and what no packet had is missing."""
     network, step = radio.network, radio.step
+    kbit = network.scenario.interval_ms * 1e3
+    least_mbps = LEAST_BITS / kbit
     now = {kind: dict(table) for kind, table in kpis.items() if kind != "class"}
     slice_, cell = now["slice"], now["cell"]
     for d in ("dl", "ul"):
-        _without(slice_, slice_[f"{d}_throughput_mbps"] > 0, [f"{d}_{n}" for n in LATENCIES[:3]])
+        carried = slice_[f"{d}_throughput_mbps"] > least_mbps
+        _without(slice_, carried, [f"{d}_{n}" for n in LATENCIES[:3]])
         for name in ("prb_util_pct", "throughput_mbps"):
             cell[f"{d}_{name}"] = slice_[f"{d}_{name}"].sum(-1)
-        busy = cell[f"{d}_prb_util_pct"] > 0
+        busy = cell[f"{d}_prb_util_pct"] > LEAST_PRB_PCT
         _without(cell, busy, [f"{d}_{n}" for n in ("sinr_db", "mcs", "bler_pct")])
-    _without(
-        now["network"],
-        now["network"]["throughput_mbps"] > 0,
-        ("latency_ms", "jitter_ms", "within_budget_pct"),
-    )
-    _without(kpis["class"], kpis["class"]["throughput_mbps"] > 0, LATENCIES)
+    for table in (now["network"], kpis["class"]):
+        _without(table, table["throughput_mbps"] > least_mbps, LATENCIES)
     link = now.setdefault("link", {})
     if link:
-        _without(link, link["throughput_mbps"] > 0, ("delay_ms", "delay_p95_ms"))
         kept = 1 - np.minimum(link["loss_pct"], 99) / 100
-        arrived = link["throughput_mbps"] * network.scenario.interval_ms * 1e3
         grown = link["queued_bits"] - step.now["link"]["queued_bits"]
-        link["sent_bits"] = np.maximum(arrived / kept + grown, 0)
+        link["sent_bits"] = np.maximum(link["throughput_mbps"] * kbit / kept + grown, 0)
+        carried = link["throughput_mbps"] > least_mbps
+        _without(link, carried, ("delay_ms", "delay_p95_ms", "loss_pct"))
     edge, application = now.setdefault("edge", {}), now.setdefault("application", {})
     if edge:
         edge["background_pct"] = step.outside["background_pct"]
+        _without(edge, edge["jobs_arrived"] > HALF_A_JOB, ("waiting_ms", "service_ms"))
     if application:
         _jobs(radio, application)
     now["flow"] = {}
@@ -160,12 +175,13 @@ def _jobs(radio: Radio, application: Table) -> None:
     application["jobs_lost"] = left - application["jobs_in_progress"]
     application["jobs_made"], application["jobs_offloaded"] = made, jobs.arriving
     names = [n for n in application if n.endswith("_ms")]
-    _without(application, finished > 0, names)
+    _without(application, finished > HALF_A_JOB, names)
 
 
 def _without(table: Table, there: NDArray[np.bool_], names: Sequence[str]) -> None:
     for name in names:
-        table[name] = np.where(there, table[name], np.nan)
+        if name in table:
+            table[name] = np.where(there, table[name], np.nan)
 
 
 def _slice_users(network: Network, cell: NDArray[np.int64], controls: Table) -> Floats:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -24,6 +25,8 @@ from ns3_scenarios.controls import ControlChange
 from ns3_scenarios.dataset import Dataset
 from ns3_scenarios.errors import DatasetError
 
+Identity = tuple[str, str, int]
+"""Scenario, configuration and seed of a run."""
 Split = Literal["fit", "stop", "conformal", "test"]
 TEST_SEEDS = range(51, 81)
 """As in the reference paper, whose training has seeds 1 to 50."""
@@ -44,7 +47,7 @@ class Samples:
     interval: NDArray[np.int32]
     """Interval that is predicted."""
     element: NDArray[np.int32]
-    runs: tuple[tuple[str, str, int], ...]
+    runs: tuple[Identity, ...]
     """Scenario, configuration and seed of each run."""
 
     def __len__(self) -> int:
@@ -89,7 +92,7 @@ def split_of(config: str, seed: int) -> Split:
     return "conformal" if share < 0.30 else "fit"
 
 
-def check_split(runs: Iterable[tuple[str, str, int]]) -> None:
+def check_split(runs: Iterable[Identity]) -> None:
     """Make sure that no configuration is on both sides of a split.
 
     Raises:
@@ -108,7 +111,7 @@ def check_split(runs: Iterable[tuple[str, str, int]]) -> None:
 
 def read_runs(
     dataset: Dataset, on_run: Callable[[], None] | None = None
-) -> Iterator[tuple[tuple[str, str, int], Trajectory]]:
+) -> Iterator[tuple[Identity, Trajectory]]:
     """The runs of a dataset as arrays, each with its scenario, configuration and seed.
 
     Raises:
@@ -147,7 +150,7 @@ def read_runs(
 
 
 def samples_of(
-    runs: Iterable[tuple[tuple[str, str, int], Trajectory]], kinds: Sequence[str] = tuple(ROWS)
+    runs: Iterable[tuple[Identity, Trajectory]], kinds: Sequence[str] = tuple(ROWS)
 ) -> dict[str, Samples]:
     """Rows of all runs, by kind of element; kinds of which there are none are left out."""
     parts: dict[str, list[Samples]] = {kind: [] for kind in kinds}
@@ -157,37 +160,48 @@ def samples_of(
         radio = Radio(steps_of(run))
         for kind in kinds:
             rows = ROWS[kind](radio)
-            if rows.columns:
+            if len(rows):
+                shape = rows.shape[0], math.prod(rows.shape[1:]), -1
                 parts[kind].append(
-                    _part(
+                    part_of(
                         kind,
                         identity,
-                        rows.shape,
                         tuple(rows.columns),
-                        rows.matrix(),
-                        target_values(run, kind),
+                        rows.matrix().reshape(shape),
+                        target_values(run, kind).reshape(shape),
+                        np.arange(1, run.n_intervals),
                     )
                 )
     return {kind: concatenated(found) for kind, found in parts.items() if found}
 
 
-def _part(
+def part_of(
     kind: str,
-    identity: tuple[str, str, int],
-    shape: tuple[int, ...],
+    identity: Identity,
     features: tuple[str, ...],
     x: NDArray[np.float32],
     y: Floats,
+    intervals: NDArray[np.int64],
 ) -> Samples:
-    moments, elements = shape[0], int(np.prod(shape[1:]))
+    """Samples of one run.
+
+    Args:
+        kind: of its elements.
+        identity: scenario, configuration and seed.
+        features: names of the columns.
+        x: shape (moments, elements, features).
+        y: shape (moments, elements, KPIs).
+        intervals: that are predicted, shape (moments,).
+    """
+    moments, elements = x.shape[:2]
     rows = moments * elements
     return Samples(
         kind,
         features,
-        x,
-        y.astype(np.float32),
+        x.reshape(rows, -1),
+        y.reshape(rows, -1).astype(np.float32),
         np.zeros(rows, np.int32),
-        np.repeat(np.arange(1, moments + 1, dtype=np.int32), elements),
+        np.repeat(intervals.astype(np.int32), elements),
         np.tile(np.arange(elements, dtype=np.int32), moments),
         (identity,),
     )
@@ -195,7 +209,7 @@ def _part(
 
 def concatenated(parts: Sequence[Samples]) -> Samples:
     """Samples of one kind, one after the other."""
-    runs: list[tuple[str, str, int]] = []
+    runs: list[Identity] = []
     numbers = []
     for part in parts:
         numbers.append(part.run + len(runs))

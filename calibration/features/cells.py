@@ -28,7 +28,6 @@ def cell_columns(rows: Rows, radio: Radio, spread: Callable[[Floats], Floats]) -
         dl_share=spread(network.dl_share * tiles),
         ul_share=spread(network.ul_share * tiles),
         peak_efficiency=EFFICIENCY[network.mcs_table][-1],
-        interval_ms=network.scenario.interval_ms,
         n_antennas=network.n_antennas,
         re_power_dbm=spread(radio.re_power_dbm),
         re_power_change_db=spread(radio.re_power_change_db),
@@ -102,7 +101,7 @@ def _handovers(rows: Rows, radio: Radio) -> None:
 def cell_rows(radio: Radio) -> Rows:
     """One row per cell."""
     step, network = radio.step, radio.network
-    rows = Rows((radio.batch, network.n_cells))
+    rows = radio.rows(network.n_cells)
     cell_columns(rows, radio, lambda values: values)
     _handovers(rows, radio)
     need = radio.offered_mbps

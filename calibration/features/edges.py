@@ -56,7 +56,7 @@ def edge_rows(radio: Radio) -> Rows:
     """One row per edge site."""
     step, network = radio.step, radio.network
     n_sites = len(network.edge_names)
-    rows = Rows((radio.batch, n_sites))
+    rows = radio.rows(n_sites)
     if not n_sites:
         return rows
     jobs = Jobs(radio)
@@ -78,7 +78,6 @@ def edge_rows(radio: Radio) -> Rows:
     backlog = edge["jobs_in_system"] * own
     room = capacity * jobs.interval_s
     rows.add(
-        interval_ms=network.scenario.interval_ms,
         servers=network.edge_servers,
         gflops=network.edge_gflops,
         arriving_jobs=arriving,
@@ -103,7 +102,7 @@ def application_rows(radio: Radio) -> Rows:
     """One row per application."""
     step, network = radio.step, radio.network
     n_apps = len(network.application_names)
-    rows = Rows((radio.batch, n_apps))
+    rows = radio.rows(n_apps)
     if not n_apps:
         return rows
     jobs = Jobs(radio)
@@ -139,7 +138,6 @@ def application_rows(radio: Radio) -> Rows:
         }
     edge_s = network.application_gflop / of_site("gflops")
     rows.add(
-        interval_ms=network.scenario.interval_ms,
         users=network.application_users,
         fraction=fraction,
         fraction_change=fraction - step.controls_now["fraction"],

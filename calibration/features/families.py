@@ -92,5 +92,8 @@ def codes(names: tuple[str, ...]) -> str:
     return ", ".join(f"{index} {name}" for index, name in enumerate(names)) + "."
 
 
-INTERVAL = own(("interval_ms", "ms", "Length of a reporting interval."))
-"""The column that all kinds have."""
+EVERYWHERE = own(
+    ("interval_ms", "ms", "Length of a reporting interval."),
+    ("age_intervals", "1", "Intervals since KPIs were measured; 0 unless they were predicted."),
+)
+"""The columns that all kinds have."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from calibration.features.radio import Radio
-from calibration.features.rows import Rows, changes, lagged
+from calibration.features.rows import Rows, changes, lagged, log_ratio
 from calibration.network import QUEUES
 from calibration.trajectory import COLUMNS
 
@@ -16,7 +16,7 @@ TOKEN_BUCKET = QUEUES.index("token_bucket")
 def link_rows(radio: Radio) -> Rows:
     """One row per direction of each transport link."""
     step, network = radio.step, radio.network
-    rows = Rows((radio.batch, len(network.link_names)))
+    rows = radio.rows(len(network.link_names))
     link, was = step.now["link"], step.outside_now
     was_propagation_ms = network.link_delay_ms + was["link_extra_ms"]
     waited_ms = np.nan_to_num(np.maximum(link["delay_ms"] - was_propagation_ms, 0))
@@ -29,7 +29,6 @@ def link_rows(radio: Radio) -> Rows:
     kept = (1 - network.link_loss_pct / 100) * (1 - step.outside["link_fault_loss"])
     fitting = np.minimum(1, rate / np.maximum(arriving, 1e-6))
     rows.add(
-        interval_ms=network.scenario.interval_ms,
         rate_mbps=rate,
         was_mbps=np.maximum(was_mbps * was["link_up"], 1e-3),
         propagation_ms=radio.link_propagation_ms,
@@ -41,6 +40,7 @@ def link_rows(radio: Radio) -> Rows:
         offered_mbps=radio.link_offered_mbps,
         arriving_mbps=arriving,
         load=np.minimum((arriving + backlog) / rate, 1e3),
+        arriving_gap=log_ratio(link["throughput_mbps"], radio.last.link_arriving_mbps, 0.1),
         burst_kbit=radio.link_sum(radio.network.row_packet_bits * (radio.sent_bits > 0)) * 1e-3,
         through_mbps=np.minimum(arriving + backlog, rate),
         util_base_pct=np.minimum(

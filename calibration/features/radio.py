@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.features.rows import least_into, sum_into
+from calibration.features.rows import Rows, least_into, sum_into
 from calibration.features.step import Step
 from calibration.fluid import Fluid, efficiency, flow_through, sinr_of_mcs_db
 from calibration.network import (
@@ -33,8 +33,9 @@ DEEP, OFF = SLEEP_MODES.index("deep"), SLEEP_MODES.index("off")
 class Radio:
     """What controls and geometry make of the radio: shared by the rows of all kinds."""
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: Step, sent_bits: Floats | None = None) -> None:
         self.step = step
+        self._known_sent_bits = sent_bits
         network = self.network = step.network
         self.batch = len(step.controls["tx_power_dbm"])
         cells, carriers = np.arange(network.n_cells), len(network.scenario.carriers)
@@ -42,6 +43,24 @@ class Radio:
         """Of each cell, its place among the carriers of its site."""
         self.of_primary = cells - self.carrier
         """The cell on the first carrier, whose users each cell serves as well."""
+
+    @cached_property
+    def last(self) -> Radio:
+        """The same for the interval that has ended, of which is known what flows sent.
+
+        What it makes of that interval, beside what was measured, shows how far the fluid is off.
+        """
+        step = self.step
+        before = Step(step.network, step.before, step.before, step.controls_now, step.controls_now,
+                      step.outside_now, step.outside_now, step.age_intervals)  # fmt: skip
+        return Radio(before, step.now["flow"]["sent_bits"])
+
+    def rows(self, *elements: int) -> Rows:
+        """Rows of some elements in each moment, with what rows of all kinds have."""
+        rows = Rows((self.batch, *elements))
+        age = self.step.age_intervals.reshape(-1, *(1 for _ in elements))
+        rows.add(interval_ms=self.network.scenario.interval_ms, age_intervals=age)
+        return rows
 
     def _grid(self, controls: Table) -> tuple[Floats, Floats]:
         scs_khz = 15 * 2 ** controls["numerology"]
@@ -247,6 +266,8 @@ class Radio:
     def sent_bits(self) -> Floats:
         """What each flow row is going to send: known of open-loop traffic, else as before."""
         network, step = self.network, self.step
+        if self._known_sent_bits is not None:
+            return self._known_sent_bits
         before = step.now["flow"]["sent_bits"]
         damped = self.damped
         closed = np.where(

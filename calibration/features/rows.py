@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,9 +34,18 @@ class Rows:
         for name, values in columns.items():
             self.columns[name] = np.broadcast_to(np.asarray(values, np.float32), self.shape)
 
+    def __len__(self) -> int:
+        """Number of rows."""
+        return math.prod(self.shape)
+
     def matrix(self) -> NDArray[np.float32]:
         """All columns side by side, shape (rows, features)."""
         return np.stack([c.reshape(-1) for c in self.columns.values()], axis=1)
+
+
+def log_ratio(values: Floats, to: Floats, least: float) -> Floats:
+    """Natural logarithm of a ratio of values, to both of which something small is added."""
+    return np.asarray(np.log((values + least) / (to + least)))
 
 
 def lagged(rows: Rows, step: Step, table: str, names: tuple[str, ...]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from calibration.network import Network
+from calibration.network import Floats, Network
 from calibration.trajectory import Table, Trajectory
 
 
@@ -28,6 +28,8 @@ class Step:
     outside: Table
     """Faults and open-loop traffic of the next interval."""
     outside_now: Table
+    age_intervals: Floats
+    """How long ago KPIs were measured last, shape (B,): 0 unless a model has predicted `now`."""
 
 
 def steps_of(run: Trajectory) -> Step:
@@ -46,4 +48,5 @@ def steps_of(run: Trajectory) -> Step:
         at(run.controls, now),
         at(run.outside, now + 1),
         at(run.outside, now),
+        np.zeros(last),
     )

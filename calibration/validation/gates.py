@@ -38,12 +38,32 @@ class Coverage(Part):
     """KPIs with fewer rows, in all or in a scenario, are not judged there."""
 
 
+class Rollout(Part):
+    """How errors may grow when the model rolls on."""
+
+    steps: Annotated[int, Field(ge=2)]
+    most_ratio: Annotated[FiniteFloat, Field(ge=1)]
+    """Error so many steps ahead, to that one step ahead."""
+    least_rows: NonNegativeInt
+    """KPIs with fewer values are not judged."""
+
+
+class RankingLimits(Part):
+    """How alike a model and NS-3 must rank actions."""
+
+    least_tau: Annotated[FiniteFloat, Field(ge=-1, le=1)]
+    most_regret_pct: Percent
+    """Median over situations, of the objective's range."""
+
+
 class Gates(Part):
     """The content of a file of gates."""
 
     version: Literal[1]
     accuracy: Accuracy
     coverage: Coverage
+    rollout: Rollout
+    ranking: RankingLimits
 
 
 def read_gates(path: str | Path = DEFAULT_GATES) -> Gates:

@@ -8,6 +8,7 @@ the same dataset, byte for byte, on any number of processes and after any number
 
 from ns3_scenarios.sweeps.design import Config, Plan, Run, plan
 from ns3_scenarios.sweeps.runner import Progress, sweep
+from ns3_scenarios.sweeps.schedules import draw_action
 from ns3_scenarios.sweeps.spec import SweepSpec, load_spec, parse_spec
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Progress",
     "Run",
     "SweepSpec",
+    "draw_action",
     "load_spec",
     "parse_spec",
     "plan",

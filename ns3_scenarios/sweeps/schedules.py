@@ -30,6 +30,7 @@ from ns3_scenarios.sweeps.spec import (
     Variation,
 )
 
+HALF = 0.5
 USUAL_SHARE = 0.75
 """How often a control that can take all service away is drawn as the scenario has it."""
 
@@ -60,6 +61,40 @@ def draw_schedule(
         ]
         return tuple(sorted(changes, key=lambda change: change.interval))
     return ()
+
+
+def draw_action(scenario: ScenarioConfig, random: Random, interval: int = 0) -> Schedule:
+    """What an operator might do at one moment: one setting of one element, or of all cells.
+
+    Kinds of settings are drawn alike, however many elements have them; controls that constrain each
+    other change together. Half of the actions on a cell are taken on all cells.
+
+    Args:
+        scenario: what it has controls of.
+        random: where the draws come from.
+        interval: of the changes.
+    """
+    groups: dict[str, list[ControlRange]] = {}
+    for range_ in control_ranges(scenario).values():
+        groups.setdefault(range_.group, []).append(range_)
+    kinds: dict[tuple[str, str], list[str]] = {}
+    for group in groups:
+        first, *_, before, last = group.split(".")
+        name = before if OFFSETS in group else last
+        kinds.setdefault((first, name), []).append(group)
+    kind = random.choice(sorted(kinds))
+    group = random.choice(kinds[kind])
+    values = _draw(group, groups[group], {}, scenario, random)
+    everywhere = kind[0] == "cells" and OFFSETS not in group and random.random() < HALF
+    _, element, *_ = group.split(".")
+    return tuple(
+        ControlChange(
+            interval=interval,
+            path=path.replace(f"cells.{element}.", "cells.*.") if everywhere else path,
+            value=value,
+        )
+        for path, value in values.items()
+    )
 
 
 def _in_given_ranges(

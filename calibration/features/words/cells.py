@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from calibration.features.families import (
     EARLIER,
-    INTERVAL,
+    EVERYWHERE,
     LAST,
     codes,
     kpis,
@@ -15,7 +15,7 @@ from calibration.features.families import (
 )
 from calibration.network import SCHEDULERS, SLEEP_MODES
 
-OF_A_CELL = INTERVAL | own(
+OF_A_CELL = EVERYWHERE | own(
     ("carrier", "1", "Place of the cell's carrier at its site; 0 is the users' primary one."),
     ("n_rb", "1", "Resource blocks after the change: 96 % of the bandwidth, over 12 subcarriers."),
     ("slot_ms", "ms", "Length of a slot after the change: 1 ms / 2^numerology (TS 38.211 4.3.2)."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from calibration.features.families import (
     EARLIER,
-    INTERVAL,
+    EVERYWHERE,
     LAST,
     codes,
     kpis,
@@ -16,7 +16,7 @@ from calibration.features.families import (
 from calibration.network import DEGRADATIONS, FLOW_KINDS
 
 OVER_FLOWS = " (mean over its flows by delivered bits)"
-FLOWS = INTERVAL | own(
+FLOWS = EVERYWHERE | own(
     ("flows", "1", "Its flows, each direction for itself."),
     ("active_flows", "1", "Of them, those that are going to send."),
     ("offered_mbps", "Mbit/s", "What its open-loop flows send in the next interval."),
@@ -27,6 +27,9 @@ FLOWS = INTERVAL | own(
      "interval."),
     ("fluid_mbps", "Mbit/s", "First guess of throughput: what the fluid model serves and transport "
      "lets through."),
+    ("fluid_gap", "1", "How far the fluid model was off in the last interval, given what was sent: "
+     "logarithm of measured to guessed throughput."),
+    ("fluid_latency_gap", "1", "The same of delay."),
     ("fluid_latency_ms", "ms", "First guess of delay: radio by the fluid model (Little's law), and "
      "propagation."),
     ("fluid_loss_pct", "%", "First guess of loss: in transport and by full queues, of open-loop "

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from calibration.features.families import (
     EARLIER,
-    INTERVAL,
+    EVERYWHERE,
     LAST,
     Entries,
     codes,
@@ -17,7 +17,7 @@ from calibration.features.families import (
 from calibration.network import DEGRADATIONS, QUEUES
 from calibration.trajectory import COLUMNS
 
-LINK = INTERVAL | own(
+LINK = EVERYWHERE | own(
     ("rate_mbps", "Mbit/s", "Rate in the next interval, by faults and token bucket."),
     ("was_mbps", "Mbit/s", "Rate in the last interval by faults, without token bucket."),
     ("propagation_ms", "ms", "Propagation delay in the next interval, with that of faults."),
@@ -31,6 +31,8 @@ LINK = INTERVAL | own(
     ("arriving_mbps", "Mbit/s", "The same, but uplink as the fluid model lets it through the "
      "radio."),
     ("load", "1", "(arriving_mbps + queue) / rate_mbps, at most 1000."),
+    ("arriving_gap", "1", "Logarithm of what was carried in the last interval to what was guessed "
+     "to arrive, given what was sent."),
     ("burst_kbit", "kbit", "Sum of one packet, frame or burst of each flow on its paths."),
     ("through_mbps", "Mbit/s", "Least of arriving_mbps + queue and rate_mbps: first guess of "
      "throughput."),
@@ -43,7 +45,7 @@ LINK = INTERVAL | own(
     LAST, "link", prefixed("now_", *COLUMNS["link"])
 ) | kpis(EARLIER, "link", prefixed("before_", "throughput_mbps", "delay_ms"))  # fmt: skip
 
-EDGE = INTERVAL | own(
+EDGE = EVERYWHERE | own(
     ("servers", "1", "Servers of the site."),
     ("gflops", "Gflop/s", "Speed of one."),
     ("arriving_jobs", "1", "Jobs that applications placed there after the change send in the next "
@@ -75,7 +77,7 @@ def _way(kind: str, word: str) -> Entries:
     )
 
 
-APPLICATION = INTERVAL | own(
+APPLICATION = EVERYWHERE | own(
     ("users", "1", "Its users."),
     ("fraction", "1", "Setting in force in the next interval: share of jobs that are offloaded."),
     ("fraction_change", "1", "By how much the change moves it."),

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows from a model's own roll-outs, with what NS-3 did then: what to learn from to roll on well.
+
+A model that is fitted on measured KPIs alone meets its own predictions when it rolls on, which are
+smoother and may be off; its errors feed each other. Fitted on its own roll-outs too, it learns to
+lead them back (Data as Demonstrator: Venkatraman, Hebert and Bagnell, AAAI 2015). The feature
+`age_intervals` tells both sorts of rows apart, so that rows of measured KPIs are not predicted any
+worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.rolling import Roll, moments_of
+from calibration.samples import (
+    Identity,
+    Samples,
+    concatenated,
+    part_of,
+    read_runs,
+    split_of,
+)
+from calibration.targets import TARGETS, target_values
+from calibration.trajectory import Table, Trajectory
+from experiment_model import ExperimentModel
+from ns3_scenarios.dataset import Dataset
+
+KINDS = ("cell", "slice", "application", "class", "network")
+"""That feed on their own predictions; links and edge sites follow from what flows bring them."""
+OLDEST = 8
+"""Intervals that roll-outs are carried on."""
+RUNS_PER_DATASET = 30
+
+
+def demonstrations(
+    model: ExperimentModel,
+    runs: Iterable[tuple[Identity, Trajectory]],
+    seed: int = 0,
+) -> dict[str, Samples]:
+    """Rows of `KINDS`: from each interval of each run one roll-out, of which one interval is kept.
+
+    Args:
+        model: that rolls.
+        runs: what NS-3 did, with the names of runs.
+        seed: draws which interval of a roll-out is kept.
+    """
+    rng = np.random.default_rng(seed)
+    parts: dict[str, list[Samples]] = {}
+    for identity, run in runs:
+        starts = np.arange(run.n_intervals - 2)
+        if not len(starts):
+            continue
+        kept = rng.integers(2, np.minimum(OLDEST, run.n_intervals - 1 - starts) + 1)
+        targets = {kind: target_values(run, kind) for kind in KINDS}
+        roll = Roll(model, moments_of(run, starts), identity[0])
+        for step in range(1, int(kept.max()) + 1):
+            at = np.minimum(starts + step, run.n_intervals - 1)
+            roll.step(_at(run.controls, at), _at(run.outside, at))
+            if (mine := kept == step).any():
+                for kind in KINDS:
+                    if len(rows := roll.rows[kind]):
+                        every = int(np.prod(rows.shape[1:]))
+                        y = targets[kind].reshape(run.n_intervals - 1, every, -1)
+                        parts.setdefault(kind, []).append(
+                            part_of(
+                                kind,
+                                identity,
+                                tuple(rows.columns),
+                                rows.matrix().reshape(len(starts), every, -1)[mine],
+                                y[at[mine] - 1],
+                                at[mine],
+                            )
+                        )
+    return {kind: concatenated(found) for kind, found in parts.items()}
+
+
+def demonstrations_of_datasets(
+    model: str | Path,
+    folders: Sequence[str | Path],
+    *,
+    jobs: int = 1,
+    on_dataset: Callable[[str], None] | None = None,
+) -> dict[str, Samples]:
+    """Rows from roll-outs over some runs of the fit split of each dataset, by kind."""
+    from joblib import Parallel, delayed
+
+    found: dict[str, list[Samples]] = {}
+    work = (delayed(_of_folder)(str(model), str(folder)) for folder in folders)
+    for folder, kinds in zip(
+        folders, Parallel(n_jobs=jobs, return_as="generator")(work), strict=True
+    ):
+        for kind, samples in kinds.items():
+            found.setdefault(kind, []).append(samples)
+        if on_dataset:
+            on_dataset(str(folder))
+    return {kind: concatenated(found[kind]) for kind in TARGETS if kind in found}
+
+
+def _of_folder(model: str, folder: str) -> dict[str, Samples]:
+    fitted = (
+        (identity, run)
+        for identity, run in read_runs(Dataset.open(folder))
+        if split_of(*identity[1:]) == "fit"
+    )
+    return demonstrations(ExperimentModel.load(model), islice(fitted, RUNS_PER_DATASET))
+
+
+def _at(table: Table, index: NDArray[np.int64]) -> Table:
+    return {name: values[index] for name, values in table.items()}
