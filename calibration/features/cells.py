@@ -8,10 +8,12 @@ from collections.abc import Callable
 import numpy as np
 
 from calibration.features.handovers import Handovers
-from calibration.features.radio import DEEP, IN_HANDOVER, OFF, PREPARING, Radio
+from calibration.features.radio import DEEP, IN_HANDOVER, PREPARING, Radio
 from calibration.features.rows import Rows, changes, lagged, sum_into
 from calibration.fluid import EFFICIENCY
 from calibration.network import FULL_BUFFER, TCP, Floats
+
+HALF = 0.5
 
 
 def cell_columns(rows: Rows, radio: Radio, spread: Callable[[Floats], Floats]) -> None:
@@ -32,9 +34,7 @@ def cell_columns(rows: Rows, radio: Radio, spread: Callable[[Floats], Floats]) -
         re_power_dbm=spread(radio.re_power_dbm),
         re_power_change_db=spread(radio.re_power_change_db),
         on=spread(radio.on),
-        was_on=spread(
-            np.where(step.controls_now["sleep_mode"] == OFF, 0.0, 1 - step.outside_now["outage"])
-        ),
+        was_on=spread(radio.was_on),
         noise_rise_db=spread(step.outside["noise_rise_db"]),
         full_mbps=spread(radio.full_mbps),
         geometry_db=spread(radio.mean_by_cell(radio.geometry_db)),
@@ -72,9 +72,14 @@ def _handovers(rows: Rows, radio: Radio) -> None:
     # A user that would come back at once goes to and fro as long as the settings last.
     turns = network.scenario.interval_ms / handovers.time_ms
     users = radio.sum_by_cell(np.ones_like(margin_db))
-    pulled = radio.sum_by_cell(chance * np.clip(turns, 0, 1))
+    fits = turns >= 1
+    held = (handovers.margin_now_db > 0) & (margin_db > 0)
     rows.add(
-        leaving_base_users=np.where(handovers.falls, users, pulled),
+        leaving_base_users=np.where(handovers.falls, users, radio.sum_by_cell(handovers.due)),
+        fitting_users=radio.sum_by_cell(chance * fits),
+        held_users=radio.sum_by_cell((held & ~fits).astype(float)),
+        held_due_users=radio.sum_by_cell((held & ~fits & (turns >= HALF)).astype(float)),
+        refused_users=radio.sum_by_cell((held & fits).astype(float)),
         failing_base_users=users * (step.outside["outage"] > step.outside_now["outage"]),
         deep_users=users * (step.controls["sleep_mode"] == DEEP),
         fell_asleep=(step.controls["sleep_mode"] >= DEEP)

@@ -39,11 +39,6 @@ def _flow_columns(rows: Rows, radio: Radio, index: NDArray[np.int64], count: int
     through = fluid.served_bits * np.where(network.row_direction == 0, 1.0, radio.path_survival)
     lost = sent - radio.arriving_bits + fluid.dropped_bits + fluid.served_bits - through
     delay_ms = fluid.latency_ms + radio.path_propagation_ms
-    last = radio.last
-    down = network.row_direction == 0
-    was_through = last.fluid.served_bits * np.where(down, 1.0, last.path_survival)
-    was_delay_ms = last.fluid.latency_ms + last.path_propagation_ms
-    now_mbps, now_latency_ms = total(delivered) / kbit, mean(flow["latency_ms"], delivered)
     moved = np.take_along_axis(radio.re_power_change_db, radio.rows_cell, 1)
     open_ = open_rows(network)
     rows.add(
@@ -68,14 +63,10 @@ def _flow_columns(rows: Rows, radio: Radio, index: NDArray[np.int64], count: int
         power_change_db=mean(moved, ones),
         cell_on=mean(np.take_along_axis(radio.on, radio.rows_cell, 1), ones),
         lost_users=mean(1 - radio.alive[:, network.row_ue], ones),
-        now_mbps=now_mbps,
-        fluid_gap=log_ratio(now_mbps, total(was_through) / kbit, 0.02),
-        fluid_latency_gap=log_ratio(
-            now_latency_ms, np.nan_to_num(mean(was_delay_ms, was_through + 1.0)), 1.0
-        ),
+        now_mbps=total(delivered) / kbit,
         in_flight_base_bits=total(fluid.queued_bits),
         now_loss_pct=100 * total(dropped) / np.maximum(total(dropped + delivered), 1),
-        now_latency_ms=now_latency_ms,
+        now_latency_ms=mean(flow["latency_ms"], delivered),
         now_latency_p95_ms=mean(flow["latency_p95_ms"], delivered),
         now_jitter_ms=mean(flow["jitter_ms"], delivered),
         now_within_pct=mean(flow["within_budget_pct"], delivered),
@@ -118,6 +109,11 @@ def class_rows(radio: Radio) -> Rows:
     rows = radio.rows(count)
     index = np.broadcast_to(network.row_class, (radio.batch, len(network.row_class)))
     _flow_columns(rows, radio, index, count)
+    last = radio.last
+    down = network.row_direction == 0
+    was_through = last.fluid.served_bits * np.where(down, 1.0, last.path_survival)
+    was_mbps = sum_into(index, was_through, count) / (network.scenario.interval_ms * 1e3)
+    rows.add(fluid_gap=log_ratio(rows.columns["now_mbps"], was_mbps, 0.02))
     first = np.array([np.argmax(network.row_class == c) for c in range(count)])
     rows.add(
         uplink=network.row_direction[first],

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from calibration.features.radio import DEEP, OFF, Radio
 from calibration.network import Floats
-from calibration.trajectory import UNHEARD_DBM
+from calibration.trajectory import UNHEARD_DBM, Table
 
 MEASUREMENT_DB = 0.7
 """Scatter of filtered measurements."""
@@ -36,31 +36,53 @@ class Handovers:
         self._radio = radio
         ordered = radio.step.controls["ordered_cell"]
         self.is_ordered: NDArray[np.bool_] = (ordered >= 0) & (ordered != radio.ue_cell)
-        self.margin_db, best = self._best()
+        step = radio.step
+        self.margin_db, best = self._best(
+            step.controls, radio.re_power_change_db, radio.on, radio.rsrp_dbm
+        )
         self.target: NDArray[np.int64] = np.where(self.is_ordered, ordered, best)
 
-    def _best(self) -> tuple[Floats, NDArray[np.int64]]:
+    def _best(
+        self, controls: Table, power_change_db: Floats, on: Floats, rsrp_dbm: Floats
+    ) -> tuple[Floats, NDArray[np.int64]]:
         radio = self._radio
-        step, neighbour = radio.step, radio.step.now["neighbour"]
+        neighbour = radio.step.now["neighbour"]
         shape = neighbour["cell"].shape
         flat = neighbour["cell"].reshape(radio.batch, -1)
         level = neighbour["rsrp_dbm"].reshape(radio.batch, -1)
-        level = level + np.take_along_axis(radio.re_power_change_db, flat, 1)
+        level = level + np.take_along_axis(power_change_db, flat, 1)
         moment = np.arange(radio.batch)[:, None, None]
-        offset_db = step.controls["cio_db"][moment, radio.ue_cell[:, :, None], neighbour["cell"]]
-        on = np.take_along_axis(radio.on, flat, 1).reshape(shape)
-        against_db = radio.at_user(step.controls["a3_offset_db"] + step.controls["hysteresis_db"])
-        margin_db = (
-            level.reshape(shape) + offset_db - against_db[..., None] - radio.rsrp_dbm[..., None]
-        )
+        offset_db = controls["cio_db"][moment, radio.ue_cell[:, :, None], neighbour["cell"]]
+        there = np.take_along_axis(on, flat, 1).reshape(shape)
+        against_db = radio.at_user(controls["a3_offset_db"] + controls["hysteresis_db"])
+        margin_db = level.reshape(shape) + offset_db - against_db[..., None] - rsrp_dbm[..., None]
         heard = neighbour["rsrp_dbm"] > UNHEARD_DBM
-        margin_db = np.where(heard & (on > 0), margin_db, -2 * HOPELESS_DB)
-        margin_db += np.where(radio.at_user(radio.on)[..., None] > 0, 0, HOPELESS_DB)
+        margin_db = np.where(heard & (there > 0), margin_db, -2 * HOPELESS_DB)
+        margin_db += np.where(radio.at_user(on)[..., None] > 0, 0, HOPELESS_DB)
         best = margin_db.argmax(-1)[..., None]
         return (
             np.take_along_axis(margin_db, best, -1)[..., 0],
             np.take_along_axis(neighbour["cell"], best, -1)[..., 0],
         )
+
+    @cached_property
+    def margin_now_db(self) -> Floats:
+        """The same before the change: above 0, the condition has held for a while."""
+        radio, step = self._radio, self._radio.step
+        still = np.zeros_like(radio.re_power_change_db)
+        was_on = radio.was_on
+        return self._best(step.controls_now, still, was_on, step.now["ue"]["rsrp_dbm"])[0]
+
+    @cached_property
+    def due(self) -> Floats:
+        """Chance of leaving in the next interval, by how long the condition has to hold.
+
+        A condition that holds from the change on is met long enough if the time fits into the
+        interval; one that held before, an interval at most or so, if it fits into two.
+        """
+        turns = self._radio.network.scenario.interval_ms / self.time_ms
+        held = self.margin_now_db > 0
+        return np.asarray(self.chance * np.clip(np.where(held, 2 * turns, turns), 0, 1))
 
     @cached_property
     def chance(self) -> Floats:

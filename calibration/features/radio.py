@@ -91,8 +91,14 @@ class Radio:
     @cached_property
     def on(self) -> Floats:
         """Share of the next interval that each cell can transmit."""
-        off = self.step.controls["sleep_mode"] == 4
+        off = self.step.controls["sleep_mode"] == OFF
         return np.where(off, 0.0, 1 - self.step.outside["outage"])
+
+    @cached_property
+    def was_on(self) -> Floats:
+        """Share of the interval that has ended in which each cell could transmit."""
+        off = self.step.controls_now["sleep_mode"] == OFF
+        return np.where(off, 0.0, 1 - self.step.outside_now["outage"])
 
     @cached_property
     def n0_dbm(self) -> Floats:

@@ -7,7 +7,7 @@ import numpy as np
 
 from calibration.features.cells import cell_columns
 from calibration.features.radio import Radio
-from calibration.features.rows import Rows, changes, lagged, least_into, log_ratio
+from calibration.features.rows import Rows, changes, lagged, least_into
 from calibration.network import FULL_BUFFER, HTTP, TCP, Floats
 from calibration.trajectory import open_rows
 
@@ -57,16 +57,11 @@ def slice_rows(radio: Radio) -> Rows:
         mean_rate = radio.by_slice(radio.row_rate_mbps * (radio.sent_bits > 0), index) / np.maximum(
             radio.by_slice((radio.sent_bits > 0).astype(float), index), 1
         )
-        last = radio.last
-        was_mbps = last.by_slice(last.fluid.served_bits, index) / interval_kbit
-        was_pct = 100 * last.by_slice(last.fluid.share, index)
         got = 100 * radio.by_slice(fluid.share, index)
         wanted = 100 * radio.by_slice(fluid.wanted, index)
         rows.add(
             **{
                 f"{d}_fluid_mbps": served / interval_kbit,
-                f"{d}_fluid_gap": log_ratio(slice_[f"{d}_throughput_mbps"], was_mbps, 0.05),
-                f"{d}_fluid_prb_gap_pct": slice_[f"{d}_prb_util_pct"] - was_pct,
                 f"{d}_fluid_queued_bits": queued,
                 f"{d}_fluid_loss_pct": 100 * dropped / np.maximum(dropped + served, 1),
                 f"{d}_fluid_latency_ms": wait + 2,

@@ -61,8 +61,14 @@ MOBILITY = own(
     ("leaving_chance", "1", "Expected number of them: margins scatter by 0.7 dB (logistic)."),
     ("leaving_turns", "1", "Users that go to and fro: leaving_chance times how often "
      "time-to-trigger and 60 ms fit into the interval, at most 4."),
-    ("leaving_base_users", "1", "First guess of ho_attempts: leaving_chance where there is time "
-     "enough for one handover, all users where the cell goes off or into deep sleep."),
+    ("leaving_base_users", "1", "First guess of ho_attempts: leaving_chance times how much of the "
+     "time to trigger will have passed, all users where the cell goes off or into deep sleep."),
+    ("fitting_users", "1", "leaving_chance of users whose time to trigger fits into the interval."),
+    ("held_users", "1", "Users that met the condition before the change too, and whose time to "
+     "trigger does not fit into the interval."),
+    ("held_due_users", "1", "Those of them whose time fits into two."),
+    ("refused_users", "1", "Users that met the condition before the change too, although there was "
+     "time enough to leave."),
     ("coming_chance", "1", "Expected number of users of other cells that come here."),
     ("coming_turns", "1", "Of these, as leaving_turns."),
     ("ordered_users", "1", "Users that are ordered to another cell in the next interval."),

@@ -27,9 +27,6 @@ FLOWS = EVERYWHERE | own(
      "interval."),
     ("fluid_mbps", "Mbit/s", "First guess of throughput: what the fluid model serves and transport "
      "lets through."),
-    ("fluid_gap", "1", "How far the fluid model was off in the last interval, given what was sent: "
-     "logarithm of measured to guessed throughput."),
-    ("fluid_latency_gap", "1", "The same of delay."),
     ("fluid_latency_ms", "ms", "First guess of delay: radio by the fluid model (Little's law), and "
      "propagation."),
     ("fluid_loss_pct", "%", "First guess of loss: in transport and by full queues, of open-loop "
@@ -74,6 +71,12 @@ FLOWS = EVERYWHERE | own(
 CLASS = own(
     ("uplink", "1", "Whether it is uplink."),
     ("kind", "1", f"Kind of traffic: {codes(FLOW_KINDS)}"),
+    (
+        "fluid_gap",
+        "1",
+        "How far the fluid model was off in the last interval, given what was sent: "
+        "logarithm of measured to guessed throughput.",
+    ),
     ("per_second", "1/s", "Packets, frames or bursts a second of one flow; 0 where endless."),
 ) | kpis(LAST, "flow", prefixed("now_", "latency_ms", "jitter_ms"), OVER_FLOWS)
 

@@ -28,9 +28,6 @@ SLICE = own(
      "in the cell; 0 where there are none."),
     ("{d}_fluid_mbps", "Mbit/s", "Served {direction} by the fluid model: first guess of "
      "throughput."),
-    ("{d}_fluid_gap", "1", "How far the fluid model was off in the last interval, given what was "
-     "sent: logarithm of measured to served throughput, {direction}."),
-    ("{d}_fluid_prb_gap_pct", "%", "The same of resource blocks, as a difference."),
     ("{d}_fluid_queued_bits", "bit", "Left in the {direction} queue by it, at most its bound: "
      "first guess of the queue."),
     ("{d}_fluid_loss_pct", "%", "What does not fit into the queue, of that and what is served, "
