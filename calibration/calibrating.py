@@ -10,11 +10,12 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from calibration.checks import open_datasets
 from calibration.demonstrations import demonstrations_of_datasets
 from calibration.fitting import Fitted, Settings, fit
-from calibration.samples import Samples, concatenated, samples_of_datasets
+from calibration.samples import Samples, check_seeds, concatenated, samples_of_datasets
 from calibration.validation import ValidationReport, incomparable_intervals, validate
-from experiment_model import ExperimentModel, write_model
+from experiment_model import ExperimentModel, check_replaceable, write_model
 from ns3_scenarios.dataset import Dataset
 from ns3_scenarios.storage import MANIFEST
 
@@ -53,6 +54,8 @@ def calibrate(
         ModelError: the model cannot be written.
     """
     say = on_step or (lambda _: None)
+    check_replaceable(Path(out))
+    check_seeds(open_datasets(folders), ("fit", "stop", "conformal", "test"))
     say("reading traces")
     samples = samples_of_datasets(folders, jobs=jobs, on_dataset=lambda name: say(f"read {name}"))
     settings = settings or Settings()
@@ -104,6 +107,7 @@ def validate_on(
     """
     say = on_step or (lambda _: None)
     ExperimentModel.load(model)
+    check_seeds(open_datasets(folders), ("test",))
     say("reading traces")
     samples = samples_of_datasets(folders, jobs=jobs, on_dataset=lambda name: say(f"read {name}"))
     return _judge(model, samples, folders, say)

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.checks import Run
 from calibration.rolling import Roll, moments_of
 from calibration.samples import (
-    Identity,
     Samples,
     concatenated,
     part_of,
@@ -40,7 +40,7 @@ RUNS_PER_DATASET = 30
 
 def demonstrations(
     model: ExperimentModel,
-    runs: Iterable[tuple[Identity, Trajectory]],
+    runs: Iterable[tuple[Run, Trajectory]],
     seed: int = 0,
 ) -> dict[str, Samples]:
     """Rows of `KINDS`: from each interval of each run one roll-out, of which one interval is kept.

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.checks import Run
 from calibration.rolling import Roll, moments_of
-from calibration.samples import Identity, read_runs, split_of
+from calibration.samples import read_runs, split_of
 from calibration.targets import class_table
 from calibration.trajectory import Table, Trajectory
 from calibration.validation.gates import Gates
@@ -43,7 +44,7 @@ DRAWN = ("slice/dl_throughput_mbps", "slice/dl_latency_ms", "cell/dl_sinr_db", "
 class Rolled:
     """Roll-outs from every interval of one run, beside what NS-3 did."""
 
-    identity: Identity
+    identity: Run
     run: Trajectory
     true: dict[str, Table]
     """KPIs by kind, shape (intervals, elements...)."""
@@ -63,7 +64,7 @@ class Rolled:
         )
 
 
-def roll_out(model: ExperimentModel, identity: Identity, run: Trajectory, steps: int) -> Rolled:
+def roll_out(model: ExperimentModel, identity: Run, run: Trajectory, steps: int) -> Rolled:
     """Roll out from every interval of a run, with its controls, faults and open-loop traffic."""
     last = run.n_intervals - 1
     starts = np.arange(last)
@@ -81,7 +82,7 @@ def roll_out(model: ExperimentModel, identity: Identity, run: Trajectory, steps:
 
 def runs_to_roll(
     folder: str | Path, steps: int, most: int = RUNS_PER_DATASET
-) -> Iterator[tuple[Identity, Trajectory]]:
+) -> Iterator[tuple[Run, Trajectory]]:
     """Some runs of a dataset's test split: of each configuration one, as far as they go."""
     seen: set[str] = set()
     for identity, run in read_runs(Dataset.open(folder)):
