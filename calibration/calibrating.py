@@ -8,19 +8,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from calibration.checks import open_datasets
 from calibration.demonstrations import demonstrations_of_datasets
 from calibration.fitting import Fitted, Settings, fit
 from calibration.samples import Samples, check_seeds, concatenated, samples_of_datasets
-from calibration.validation import ValidationReport, incomparable_intervals, validate
+from calibration.validation import (
+    ValidationReport,
+    incomparable_intervals,
+    rank_actions,
+    read_gates,
+    roll_outs,
+    situations,
+    validate,
+)
 from experiment_model import ExperimentModel, booster_bytes, check_replaceable, write_model
 from ns3_scenarios.dataset import Dataset
 from ns3_scenarios.storage import MANIFEST
 
 LIMITS = (
-    "Predicts one reporting interval from the one before; errors add up over longer horizons.",
+    "Errors grow when it rolls on from its own predictions; the report says how fast.",
     "Knows the scenarios and ranges it was fitted on; ask in_distribution before trusting it.",
     "KPIs whose gates fail are predicted no better than the report says.",
 )
@@ -36,6 +43,7 @@ def calibrate(
     out: str | Path,
     settings: Settings | None = None,
     *,
+    what_ifs: int = 0,
     jobs: int = 1,
     on_step: OnStep | None = None,
 ) -> ValidationReport:
@@ -46,12 +54,14 @@ def calibrate(
             80 judge.
         out: folder of the model.
         settings: hyper-parameters.
+        what_ifs: situations of each dataset in which NS-3 plays actions that the model ranks.
         jobs: datasets read at the same time.
         on_step: told what is being done.
 
     Raises:
         DatasetError: the traces cannot be read, or are too few.
         ModelError: the model cannot be written.
+        SimulationError: NS-3 ended abnormally in a situation.
     """
     say = on_step or (lambda _: None)
     check_replaceable(Path(out))
@@ -62,7 +72,8 @@ def calibrate(
     fitted = fit(_with_demonstrations(samples, folders, settings, jobs, say), settings, say)
     fitted = _with_provenance(fitted, folders, Path(out).name)
     files = {name: booster_bytes(booster) for name, booster in fitted.boosters.items()}
-    report = _judge(ExperimentModel(fitted.spec, files), samples, folders, say)
+    model = ExperimentModel(fitted.spec, files)
+    report = _judge(model, samples, folders, what_ifs, jobs, say)
     card = fitted.spec.card.model_copy(
         update={"gates": report.card_gates(), "metrics": dict(_headline(report))}
     )
@@ -80,12 +91,14 @@ def _with_demonstrations(
     """The samples, and rows from the roll-outs of a model that was fitted on some of them."""
     first = fit(samples, replace(settings, max_rows=min(FIRST_ROWS, settings.max_rows)),
                 lambda step: say(f"first model: {step}"))  # fmt: skip
-    with TemporaryDirectory() as scratch:
-        write_model(model := Path(scratch) / "model", first.spec, first.boosters)
-        say("rolling out")
-        own = demonstrations_of_datasets(
-            model, folders, jobs=jobs, on_dataset=lambda name: say(f"rolled out {name}")
-        )
+    files = {name: booster_bytes(booster) for name, booster in first.boosters.items()}
+    say("rolling out the first model")
+    own = demonstrations_of_datasets(
+        ExperimentModel(first.spec, files),
+        folders,
+        jobs=jobs,
+        on_dataset=lambda name: say(f"rolled out the first model over {name}"),
+    )
     return {
         kind: concatenated([every, own[kind]]) if kind in own else every
         for kind, every in samples.items()
@@ -96,36 +109,59 @@ def validate_on(
     model: str | Path,
     folders: Sequence[str | Path],
     *,
+    what_ifs: int = 0,
     jobs: int = 1,
     on_step: OnStep | None = None,
 ) -> ValidationReport:
     """Hold a model against the test split of datasets.
 
+    Args:
+        model: folder of the model.
+        folders: datasets.
+        what_ifs: situations of each dataset in which NS-3 plays actions that the model ranks.
+        jobs: datasets read at the same time.
+        on_step: told what is being done.
+
     Raises:
         DatasetError: the traces cannot be read, or have no test split.
         ModelError: the model cannot be read, or is for other rows.
+        SimulationError: NS-3 ended abnormally in a situation.
     """
     say = on_step or (lambda _: None)
     loaded = ExperimentModel.load(model)
     check_seeds(open_datasets(folders), ("test",))
     say("reading traces")
     samples = samples_of_datasets(folders, jobs=jobs, on_dataset=lambda name: say(f"read {name}"))
-    return _judge(loaded, samples, folders, say)
+    return _judge(loaded, samples, folders, what_ifs, jobs, say)
 
 
 def _judge(
     model: ExperimentModel,
     samples: Mapping[str, Samples],
     folders: Sequence[str | Path],
+    what_ifs: int,
+    jobs: int,
     say: OnStep,
 ) -> ValidationReport:
     say("validating")
-    return validate(
+    gates = read_gates()
+    report = validate(
         model,
         samples,
         incomparable=incomparable_intervals(folders),
+        gates=gates,
         on_kind=lambda kind: say(f"validated {kind}"),
     )
+    say("rolling out")
+    report = report.extended(
+        *roll_outs(
+            model, folders, gates, jobs=jobs, on_dataset=lambda name: say(f"rolled out {name}")
+        )
+    )
+    if what_ifs:
+        played = list(situations(folders, what_ifs))
+        report = report.extended(*rank_actions(model, played, gates, say))
+    return report
 
 
 def _with_provenance(fitted: Fitted, folders: Sequence[str | Path], name: str) -> Fitted:

@@ -21,6 +21,15 @@ TracesArgument = Annotated[
     list[Path], typer.Argument(metavar="TRACES...", help="Folders of datasets.")
 ]
 HtmlOption = Annotated[Path | None, typer.Option("--html", help="Write the report as a page, too.")]
+WhatIfsOption = Annotated[
+    int,
+    typer.Option(
+        "--what-ifs",
+        min=0,
+        metavar="N",
+        help="Situations of each dataset in which NS-3 plays actions that the model ranks.",
+    ),
+]
 FAILED = 1
 
 
@@ -28,6 +37,7 @@ FAILED = 1
 def calibrate(
     traces: TracesArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder of the model.")],
+    what_ifs: WhatIfsOption = 0,
     html: HtmlOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -35,7 +45,7 @@ def calibrate(
     from calibration.calibrating import calibrate as fit_and_judge
 
     with _steps() as on_step:
-        report = fit_and_judge(traces, out, jobs=default_jobs(), on_step=on_step)
+        report = fit_and_judge(traces, out, what_ifs=what_ifs, jobs=default_jobs(), on_step=on_step)
     _show(report, html, as_json)
 
 
@@ -45,6 +55,7 @@ def validate(
         Path, typer.Argument(metavar="MODEL", help="Folder of a model, or 'default'.")
     ],
     traces: TracesArgument,
+    what_ifs: WhatIfsOption = 0,
     html: HtmlOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -55,7 +66,7 @@ def validate(
     if str(model) == DEFAULT_MODEL.name:
         model = DEFAULT_MODEL
     with _steps() as on_step:
-        report = validate_on(model, traces, jobs=default_jobs(), on_step=on_step)
+        report = validate_on(model, traces, what_ifs=what_ifs, jobs=default_jobs(), on_step=on_step)
     _show(report, html, as_json)
     if not report.passed:
         raise typer.Exit(FAILED)

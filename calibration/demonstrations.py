@@ -81,7 +81,7 @@ def demonstrations(
 
 
 def demonstrations_of_datasets(
-    model: str | Path,
+    model: ExperimentModel,
     folders: Sequence[str | Path],
     *,
     jobs: int = 1,
@@ -91,7 +91,7 @@ def demonstrations_of_datasets(
     from joblib import Parallel, delayed
 
     found: dict[str, list[Samples]] = {}
-    work = (delayed(_of_folder)(str(model), str(folder)) for folder in folders)
+    work = (delayed(_of_folder)(model, str(folder)) for folder in folders)
     for folder, kinds in zip(
         folders, Parallel(n_jobs=jobs, return_as="generator")(work), strict=True
     ):
@@ -102,13 +102,13 @@ def demonstrations_of_datasets(
     return {kind: concatenated(found[kind]) for kind in TARGETS if kind in found}
 
 
-def _of_folder(model: str, folder: str) -> dict[str, Samples]:
+def _of_folder(model: ExperimentModel, folder: str) -> dict[str, Samples]:
     fitted = (
         (identity, run)
         for identity, run in read_runs(Dataset.open(folder))
         if split_of(*identity[1:]) == "fit"
     )
-    return demonstrations(ExperimentModel.load(model), islice(fitted, RUNS_PER_DATASET))
+    return demonstrations(model, islice(fitted, RUNS_PER_DATASET))
 
 
 def _at(table: Table, index: NDArray[np.int64]) -> Table:

@@ -11,6 +11,7 @@ from calibration.validation.evaluation import validate
 from calibration.validation.floor import incomparable_intervals
 from calibration.validation.gates import Gates, read_gates
 from calibration.validation.page import page, write_page
+from calibration.validation.ranking import rank_actions, situations
 from calibration.validation.report import (
     GateResult,
     Line,
@@ -19,6 +20,7 @@ from calibration.validation.report import (
     Table,
     ValidationReport,
 )
+from calibration.validation.rollouts import roll_outs
 
 __all__ = [
     "GateResult",
@@ -32,7 +34,10 @@ __all__ = [
     "ValidationReport",
     "incomparable_intervals",
     "page",
+    "rank_actions",
     "read_gates",
+    "roll_outs",
+    "situations",
     "validate",
     "write_page",
 ]
