@@ -33,9 +33,9 @@ from ns3_scenarios.dataset import Dataset
 
 KINDS = ("cell", "slice", "application", "class", "network")
 """That feed on their own predictions; links and edge sites follow from what flows bring them."""
-OLDEST = 8
+OLDEST = 10
 """Intervals that roll-outs are carried on."""
-RUNS_PER_DATASET = 30
+RUNS_PER_DATASET = 16
 
 
 def demonstrations(

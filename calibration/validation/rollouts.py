@@ -15,6 +15,7 @@ from calibration.rolling import Roll, moments_of
 from calibration.samples import read_runs, split_of
 from calibration.targets import class_table
 from calibration.trajectory import Table, Trajectory
+from calibration.validation.ensembles import DRAWS, Ensembles
 from calibration.validation.gates import Gates
 from calibration.validation.report import GateResult, Line, Plot, Section
 from calibration.validation.report import Table as ReportTable
@@ -25,6 +26,8 @@ from ns3_scenarios.dataset import Dataset
 Floats = NDArray[np.float64]
 
 RUNS_PER_DATASET = 8
+DRAWN_RUNS = 2
+"""Of those, that roll-outs are drawn over."""
 JUDGED: Mapping[str, tuple[str, ...]] = {
     "slice": ("dl_throughput_mbps", "ul_throughput_mbps", "dl_prb_util_pct", "ul_prb_util_pct",
               "dl_latency_ms", "ul_latency_ms", "dl_loss_pct", "ul_loss_pct"),
@@ -227,31 +230,41 @@ def roll_outs(
     from joblib import Parallel, delayed
 
     steps = gates.rollout.steps
-    errors, networks, responses = Errors(steps), Networks(steps), Responses()
+    parts = _Parts(steps)
     work = (delayed(_of_folder)(model, folder, steps) for folder in folders)
-    parts = Parallel(n_jobs=jobs, return_as="generator")(work)
-    for folder, part in zip(folders, parts, strict=True):
-        errors.merge(part[0])
-        networks.merge(part[1])
-        responses.merge(part[2])
+    done = Parallel(n_jobs=jobs, return_as="generator")(work)
+    for folder, part in zip(folders, done, strict=True):
+        parts.merge(part)
         if on_dataset:
             on_dataset(str(folder))
-    found = [_gate(gates, errors, kpi) for kpi in errors.kpis]
-    return _section(errors, networks, responses), found
+    return _section(parts), [_gate(gates, parts.errors, kpi) for kpi in parts.errors.kpis]
 
 
-def _of_folder(
-    model: ExperimentModel, folder: str | Path, steps: int
-) -> tuple[Errors, Networks, Responses]:
-    errors, networks, responses = Errors(steps), Networks(steps), Responses()
-    rolled = []
-    for identity, run in runs_to_roll(folder, steps):
+def _of_folder(model: ExperimentModel, folder: str | Path, steps: int) -> _Parts:
+    parts, rolled = _Parts(steps), []
+    for number, (identity, run) in enumerate(runs_to_roll(folder, steps)):
         rolled.append(one := roll_out(model, identity, run, steps))
-        networks.add(one)
-        responses.add(one)
+        parts.networks.add(one)
+        parts.responses.add(one)
+        if number < DRAWN_RUNS:
+            parts.ensembles.add(model, identity, run)
     if rolled:
-        errors.add(rolled)
-    return errors, networks, responses
+        parts.errors.add(rolled)
+    return parts
+
+
+class _Parts:
+    """All that is learned from roll-outs."""
+
+    def __init__(self, steps: int) -> None:
+        self.errors, self.networks = Errors(steps), Networks(steps)
+        self.responses, self.ensembles = Responses(), Ensembles(steps)
+
+    def merge(self, other: _Parts) -> None:
+        self.errors.merge(other.errors)
+        self.networks.merge(other.networks)
+        self.responses.merge(other.responses)
+        self.ensembles.merge(other.ensembles)
 
 
 def _gate(gates: Gates, errors: Errors, kpi: tuple[str, str]) -> GateResult:
@@ -277,7 +290,8 @@ def _gate(gates: Gates, errors: Errors, kpi: tuple[str, str]) -> GateResult:
     )
 
 
-def _section(errors: Errors, networks: Networks, responses: Responses) -> Section:
+def _section(parts: _Parts) -> Section:
+    errors, networks, responses = parts.errors, parts.networks, parts.responses
     steps = errors.steps
     shown = sorted({1, 2, min(5, steps), steps})
     columns = ("KPI", *(f"{s} ahead" for s in shown), "ratio", f"persistence, {steps} ahead")
@@ -305,10 +319,16 @@ def _section(errors: Errors, networks: Networks, responses: Responses) -> Sectio
             "were kept apart, with the controls, faults and open-loop traffic of the run. Errors "
             "are to the standard deviation of the KPI in its scenario, root mean square over "
             "scenarios, for the same intervals at all horizons. Whole networks: relative error of "
-            "their throughput and mean latency, averaged over the roll-out. Responses: averages "
-            "over all events of a kind, NS-3 beside a roll-out that starts in the interval before."
+            "their throughput and mean latency, averaged over the roll-out. Drawn roll-outs: "
+            f"{DRAWS} of them from one start, beside what NS-3 did. Responses: averages over all "
+            "events of a kind, NS-3 beside a roll-out that starts in the interval before."
         ),
-        tables=(ReportTable(columns=columns, rows=tuple(rows)), networks.table(), *tables),
+        tables=(
+            ReportTable(columns=columns, rows=tuple(rows)),
+            networks.table(),
+            parts.ensembles.table(),
+            *tables,
+        ),
         plots=(growth, *plots),
     )
 

@@ -8,6 +8,7 @@ import pytest
 
 from calibration.samples import read_runs, split_of
 from calibration.validation import read_gates
+from calibration.validation.ensembles import KPIS, Ensembles
 from calibration.validation.responses import BEFORE, Responses
 from calibration.validation.rollouts import (
     Errors,
@@ -131,3 +132,20 @@ def test_the_section_of_a_report_has_a_gate_for_every_kpi(dataset):
         assert gate.value == pytest.approx(row[-2], abs=1e-3)
         assert gate.holds == (gate.value <= 2)
     assert any(plot.title == "Error of roll-outs" for plot in section.plots)
+
+
+def test_drawn_roll_outs_are_held_against_what_ns3_did(dataset):
+    identity, run = next(runs_to_roll(dataset.path, STEPS))
+    ensembles, again, twice = Ensembles(STEPS), Ensembles(STEPS), Ensembles(STEPS)
+    for one in (ensembles, again, twice):
+        one.add(ExperimentModel.load(), identity, run)
+    assert ensembles.table() == again.table()
+    twice.merge(ensembles)
+    for row, doubled in zip(ensembles.table().rows, twice.table().rows, strict=True):
+        kpi, step, values, bias, spread, covered = row
+        assert kpi in KPIS
+        assert step in (1, STEPS)
+        assert doubled[2] == 2 * values
+        assert abs(bias) < 2
+        assert spread > 0
+        assert 0 <= covered <= 100

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether drawn roll-outs vary as NS-3 does: `Ensembles`."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.checks import Run
+from calibration.rolling import Roll, moments_of
+from calibration.trajectory import Trajectory
+from calibration.validation.report import Table
+from experiment_model import ExperimentModel
+
+Floats = NDArray[np.float64]
+
+DRAWS = 20
+"""Roll-outs from each start."""
+STRIDE = 3
+"""Intervals from one start to the next."""
+KPIS = ("throughput_mbps", "latency_ms", "packet_loss_pct", "within_budget_pct", "prb_util_pct")
+
+
+class Ensembles:
+    """KPIs of slices of whole networks: many drawn roll-outs beside the one that NS-3 did.
+
+    Args:
+        steps: horizon, which is looked at beside the first interval.
+        seed: of the draws.
+    """
+
+    def __init__(self, steps: int, seed: int = 0) -> None:
+        self.steps = steps
+        self._rng = np.random.default_rng(seed)
+        self._found: dict[tuple[str, int], list[tuple[Floats, Floats, float]]] = {}
+
+    def add(self, model: ExperimentModel, identity: Run, run: Trajectory) -> None:
+        """Roll out over a run, with its controls, faults and open-loop traffic."""
+        starts = np.arange(0, run.n_intervals - self.steps, STRIDE)
+        every = np.tile(starts, DRAWS)
+        roll = Roll(model, moments_of(run, every), identity[0], self._rng)
+        for step in range(1, self.steps + 1):
+            at = every + step
+            now = roll.step(
+                {name: values[at] for name, values in run.controls.items()},
+                {name: values[at] for name, values in run.outside.items()},
+            ).now["network"]
+            if step in (1, self.steps):
+                for kpi in KPIS:
+                    real = run.tables["network"][kpi]
+                    drawn = now[kpi].reshape(DRAWS, -1)
+                    true = real[starts + step].ravel()
+                    known = np.isfinite(true) & np.isfinite(drawn).all(0)
+                    pair = drawn[:, known], true[known], float(np.nanstd(real))
+                    self._found.setdefault((kpi, step), []).append(pair)
+
+    def merge(self, other: Ensembles) -> None:
+        """Take the roll-outs over other runs in."""
+        for key, found in other._found.items():
+            self._found.setdefault(key, []).extend(found)
+
+    def table(self) -> Table:
+        """Per KPI and horizon: bias, spread and coverage of the roll-outs."""
+        columns = ("KPI of network", "steps ahead", "values", "bias / sd of NS-3",
+                   "sd drawn / sd of NS-3", "80 % intervals hold, %")  # fmt: skip
+        rows = []
+        for (kpi, step), found in self._found.items():
+            parts = [(d / sd, t / sd) for d, t, sd in found if sd > 0 and len(t)]
+            if not parts:
+                continue
+            drawn = np.concatenate([d for d, _ in parts], axis=1)
+            true = np.concatenate([t for _, t in parts])
+            below = (drawn < true).sum(0) + self._rng.random(len(true)) * (
+                (drawn == true).sum(0) + 1
+            )
+            covered = 100 * np.mean(abs(below / (DRAWS + 1) - 0.5) <= 0.4)
+            bias = drawn.mean() - true.mean()
+            spread = drawn.std() / true.std() if true.std() > 0 else np.nan
+            figures = (bias, spread, covered)
+            shown = [round(float(f), 3) if np.isfinite(f) else None for f in figures]
+            rows.append((kpi, step, len(true), *shown))
+        return Table(columns=columns, rows=tuple(rows))
