@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from calibration.checks import open_datasets
 from calibration.fitting import Fitted, Settings, fit
-from calibration.samples import Samples, samples_of_datasets
+from calibration.samples import Samples, check_seeds, samples_of_datasets
 from calibration.validation import ValidationReport, incomparable_intervals, validate
-from experiment_model import ExperimentModel, write_model
+from experiment_model import ExperimentModel, check_replaceable, write_model
 from ns3_scenarios.dataset import Dataset
 from ns3_scenarios.storage import MANIFEST
 
@@ -47,6 +48,8 @@ def calibrate(
         ModelError: the model cannot be written.
     """
     say = on_step or (lambda _: None)
+    check_replaceable(Path(out))
+    check_seeds(open_datasets(folders), ("fit", "stop", "conformal", "test"))
     say("reading traces")
     samples = samples_of_datasets(folders, jobs=jobs, on_dataset=lambda name: say(f"read {name}"))
     fitted = fit(samples, settings or Settings(), say)
@@ -75,6 +78,7 @@ def validate_on(
     """
     say = on_step or (lambda _: None)
     ExperimentModel.load(model)
+    check_seeds(open_datasets(folders), ("test",))
     say("reading traces")
     samples = samples_of_datasets(folders, jobs=jobs, on_dataset=lambda name: say(f"read {name}"))
     return _judge(model, samples, folders, say)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import xgboost as xgb
@@ -15,7 +14,7 @@ from calibration.boosting import BoostingSettings, boost, laplace, log_scale
 from calibration.domain import domain_of
 from calibration.features.catalogue import describe
 from calibration.intervals import Standardised, intervals_of, joint_of
-from calibration.samples import Samples, check_split
+from calibration.samples import Samples, Split, check_split, split_of
 from calibration.targets import TARGETS, Target
 from experiment_model import (
     BoosterFile,
@@ -37,6 +36,7 @@ NEAR = 1e-5
 """A KPI so near its bound, in scales, lies at it."""
 HEADROOM = 1.5
 """How far beyond what was ever seen a KPI without an upper bound may be predicted."""
+SIDES: tuple[Split, ...] = ("fit", "stop", "conformal")
 OFFSETS = np.linspace(-0.3, 0.3, 25)
 
 
@@ -78,8 +78,10 @@ def fit(
     """
     kinds: dict[str, Kind] = {}
     boosters: dict[str, xgb.Booster] = {}
-    for kind, every in samples.items():
+    for every in samples.values():
         check_split(every.runs)
+        _check_sides(every)
+    for kind, every in samples.items():
         work = _KindFit(kind, every, settings, on_step or (lambda _: None))
         kinds[kind] = work.fit()
         boosters |= work.boosters
@@ -93,9 +95,9 @@ class _KindFit:
         self.kind, self._settings, self._say = kind, settings, say
         self._targets: tuple[Target, ...] = TARGETS[kind]
         self._random = np.random.default_rng(settings.seed)
-        self._fit = self._thinned(_side(every, "fit"), settings.max_rows)
-        self._stop = self._thinned(_side(every, "stop"), settings.max_rows // 4)
-        self._conformal = self._thinned(_side(every, "conformal"), settings.max_rows // 2)
+        self._fit = self._thinned(every.in_split("fit"), settings.max_rows)
+        self._stop = self._thinned(every.in_split("stop"), settings.max_rows // 4)
+        self._conformal = self._thinned(every.in_split("conformal"), settings.max_rows // 2)
         self.boosters: dict[str, xgb.Booster] = {}
 
     def _thinned(self, samples: Samples, most: int) -> Samples:
@@ -259,15 +261,16 @@ def _fair_share(counts: NDArray[np.int64], most: int) -> int:
     return low
 
 
-def _side(samples: Samples, side: Any) -> Samples:
-    found = samples.in_split(side)
-    if not len(found):
-        runs = len({config for _, config, _ in samples.runs})
-        raise DatasetError(
-            f"no configuration of {runs} is left for {side!r}; a model needs some 20 "
-            "configurations or more with seeds from 1 to 50"
-        )
-    return found
+def _check_sides(samples: Samples) -> None:
+    runs = [samples.runs[number] for number in np.unique(samples.run)]
+    there = {split_of(config, seed) for _, config, seed in runs}
+    for side in SIDES:
+        if side not in there:
+            configs = len({config for _, config, _ in runs})
+            raise DatasetError(
+                f"no configuration of {configs} that have rows of {samples.kind} is left for "
+                f"{side!r}; a model needs some 20 configurations or more with seeds from 1 to 50"
+            )
 
 
 def _booster_groups(targets: Sequence[Target]) -> dict[str, list[int]]:

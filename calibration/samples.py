@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.checks import Run, explained, has_odd_values, is_doubtful, open_datasets
 from calibration.features import ROWS, Radio, steps_of
 from calibration.network import Floats, network_of
 from calibration.targets import TARGETS, target_values
@@ -23,6 +24,7 @@ from calibration.trajectory import COLUMNS, Trajectory, trajectory
 from ns3_scenarios.controls import ControlChange
 from ns3_scenarios.dataset import Dataset
 from ns3_scenarios.errors import DatasetError
+from ns3_scenarios.storage import MANIFEST
 
 Split = Literal["fit", "stop", "conformal", "test"]
 TEST_SEEDS = range(51, 81)
@@ -44,7 +46,7 @@ class Samples:
     interval: NDArray[np.int32]
     """Interval that is predicted."""
     element: NDArray[np.int32]
-    runs: tuple[tuple[str, str, int], ...]
+    runs: tuple[Run, ...]
     """Scenario, configuration and seed of each run."""
 
     def __len__(self) -> int:
@@ -89,7 +91,7 @@ def split_of(config: str, seed: int) -> Split:
     return "conformal" if share < 0.30 else "fit"
 
 
-def check_split(runs: Iterable[tuple[str, str, int]]) -> None:
+def check_split(runs: Iterable[Run]) -> None:
     """Make sure that no configuration is on both sides of a split.
 
     Raises:
@@ -106,14 +108,60 @@ def check_split(runs: Iterable[tuple[str, str, int]]) -> None:
             )
 
 
+def check_seeds(datasets: Iterable[Dataset], splits: Sequence[Split]) -> None:
+    """Make sure that there are runs for every purpose, and no configuration serves two.
+
+    Args:
+        datasets: to be taken together.
+        splits: what runs are needed for.
+
+    Raises:
+        DatasetError: a purpose has no runs, or a configuration has two.
+    """
+    runs = [run.id for dataset in datasets for run in dataset.manifest.runs]
+    check_split(("", *run) for run in runs)
+    there = {split_of(*run) for run in runs}
+    for split in splits:
+        if split in there:
+            continue
+        if split == "test":
+            raise DatasetError(
+                f"none of {len(runs)} runs has a seed of the test split (51-80), so that a model "
+                "cannot be judged"
+            )
+        if there == {"test"}:
+            raise DatasetError(
+                f"all of {len(runs)} runs have seeds of the test split (51-80); a model is fitted "
+                "on seeds from 1 to 50"
+            )
+        configs = len({config for config, _ in runs})
+        raise DatasetError(
+            f"no configuration of {configs} is left for {split!r}; a model needs some 20 "
+            "configurations or more with seeds from 1 to 50"
+        )
+
+
 def read_runs(
     dataset: Dataset, on_run: Callable[[], None] | None = None
-) -> Iterator[tuple[tuple[str, str, int], Trajectory]]:
+) -> Iterator[tuple[Run, Trajectory]]:
     """The runs of a dataset as arrays, each with its scenario, configuration and seed.
 
     Raises:
         DatasetError: a table is missing, corrupt, or not what its scenario says.
     """
+    if is_doubtful(dataset) and (error := explained(dataset.path)):
+        raise error
+    try:
+        yield from _arrays(dataset, on_run)
+    except Exception:  # whatever a wrong file leads to, the checker can say what is wrong
+        if error := explained(dataset.path):
+            raise error from None
+        raise
+
+
+def _arrays(
+    dataset: Dataset, on_run: Callable[[], None] | None
+) -> Iterator[tuple[Run, Trajectory]]:
     schedules = {
         (row["config"], row["seed"]): row["schedule"]
         for row in dataset.runs.select(["config", "seed", "schedule"]).to_pylist()
@@ -123,11 +171,19 @@ def read_runs(
         name: dataset.table(name, columns=(*index.get(name, ()), *columns))
         for name, columns in COLUMNS.items()
     }
+    for name, columns in COLUMNS.items():
+        if has_odd_values(name, tables[name], columns):
+            raise DatasetError(f"{dataset.path}: table {name} has values that cannot be")
     offsets = dict.fromkeys(tables, 0)
     networks = {}
     for run in dataset.manifest.runs:
         mine = {}
         for name, table in tables.items():
+            if name not in run.files:
+                raise DatasetError(
+                    f"{dataset.path}: run config={run.config} seed={run.seed} has no table {name} "
+                    f"in {MANIFEST}; allowed is a run with all tables"
+                )
             count = run.files[name].rows
             mine[name] = table.slice(offsets[name], count)
             offsets[name] += count
@@ -147,7 +203,7 @@ def read_runs(
 
 
 def samples_of(
-    runs: Iterable[tuple[tuple[str, str, int], Trajectory]], kinds: Sequence[str] = tuple(ROWS)
+    runs: Iterable[tuple[Run, Trajectory]], kinds: Sequence[str] = tuple(ROWS)
 ) -> dict[str, Samples]:
     """Rows of all runs, by kind of element; kinds of which there are none are left out."""
     parts: dict[str, list[Samples]] = {kind: [] for kind in kinds}
@@ -220,12 +276,13 @@ def samples_of_datasets(
     """Rows of the runs in several dataset folders, by kind.
 
     Raises:
-        DatasetError: a folder is no dataset, or has no runs to learn from.
+        DatasetError: a folder is no dataset, has no runs to learn from, or what it has cannot be
+            used.
     """
     from joblib import Parallel, delayed
 
     found: dict[str, list[Samples]] = {}
-    paths = [str(folder) for folder in folders]
+    paths = [str(dataset.path) for dataset in open_datasets(folders)]
     for path, kinds in zip(
         paths,
         Parallel(n_jobs=jobs, return_as="generator")(delayed(_of_folder)(p) for p in paths),

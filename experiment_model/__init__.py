@@ -25,7 +25,7 @@ from experiment_model.schema import (
     ModelSpec,
 )
 from experiment_model.transforms import Transforms
-from experiment_model.writing import write_model
+from experiment_model.writing import check_replaceable, write_model
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -48,5 +48,6 @@ __all__ = [
     "Prediction",
     "Sample",
     "Transforms",
+    "check_replaceable",
     "write_model",
 ]

@@ -28,12 +28,29 @@ class _Head(BaseModel):
     schema_version: int = 0
 
 
+def hidden(folder: Path) -> tuple[Path, Path]:
+    """Beside a model: where its successor is written, and where it goes when that takes its place.
+
+    Both are there, and the model is not, only between the two renames of a replacement; the
+    successor is whole then.
+    """
+    whole = folder.absolute()
+    return whole.with_name(f".{whole.name}.new"), whole.with_name(f".{whole.name}.old")
+
+
+def present(folder: Path) -> Path:
+    """Where a model lies: in its folder, or beside it if its writer was killed at the last step."""
+    new, old = hidden(folder)
+    return new if not folder.exists() and new.is_dir() and old.is_dir() else folder
+
+
 def read_model(folder: Path) -> tuple[ModelSpec, dict[str, bytes]]:
     """What a model says, and the bytes of its boosters by name of the file.
 
     Raises:
         ModelError: no such folder, no model, one of another version, or not as it was written.
     """
+    folder = present(folder)
     if not folder.is_dir():
         raise ModelError(f"there is no folder {folder}")
     if not (folder / MODEL_FILE).is_file():

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writing a model so that no reader ever sees half of it."""
+"""Writing a model so that no reader ever sees half of it, whenever the writer is killed."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import xgboost
@@ -15,7 +16,7 @@ import xgboost
 from experiment_model.errors import ModelError
 from experiment_model.model import ExperimentModel
 from experiment_model.schema import FileEntry, ModelSpec
-from experiment_model.storage import MODEL_FILE, read_spec
+from experiment_model.storage import MODEL_FILE, hidden, present, read_spec
 
 Booster = xgboost.Booster | bytes
 
@@ -39,22 +40,43 @@ def write_model(
     """
     folder = Path(path)
     contents = _contents(spec, boosters)
-    _refuse_to_replace(folder)
+    new, old = hidden(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
+        with _alone_in(folder.parent):
+            _clean_up(folder)
+            check_replaceable(folder)
+            try:
+                new.mkdir()
+                for name, data in contents.items():
+                    (new / name).write_bytes(data)
+                ExperimentModel.load(new)
+                _put_in_place(new, folder, old)
+            finally:
+                shutil.rmtree(new, ignore_errors=True)
     except OSError as error:
         raise ModelError(f"cannot write {folder}: {error.strerror}") from None
+
+
+@contextmanager
+def _alone_in(parent: Path) -> Iterator[None]:
+    """Wait for others that write models into a folder; file systems that cannot lock do not."""
+    descriptor = os.open(parent, os.O_RDONLY)
     try:
-        new.chmod(0o755)
-        for name, data in contents.items():
-            (new / name).write_bytes(data)
-        ExperimentModel.load(new)
-        _put_in_place(new, folder)
-    except OSError as error:
-        raise ModelError(f"cannot write {folder}: {error.strerror}") from None
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
-        shutil.rmtree(new, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _clean_up(folder: Path) -> None:
+    """End what a writer began that was killed."""
+    new, old = hidden(folder)
+    if present(folder) == new:
+        new.rename(folder)
+    for leftover in (old, new):  # in this order, so that both are there only in _put_in_place
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _contents(spec: ModelSpec, boosters: Mapping[str, Booster]) -> dict[str, bytes]:
@@ -76,8 +98,12 @@ def _bytes(booster: Booster) -> bytes:
     return booster if isinstance(booster, bytes) else bytes(booster.save_raw("ubj"))
 
 
-def _refuse_to_replace(folder: Path) -> None:
-    """Only a model, or an empty folder, may be replaced, and only with what belongs to it."""
+def check_replaceable(folder: Path) -> None:
+    """Make sure that a model may be written to a folder: nothing, or a model and nothing else.
+
+    Raises:
+        ModelError: there is something else.
+    """
     if not folder.exists() and not folder.is_symlink():
         return
     if not folder.is_dir() or folder.is_symlink():
@@ -98,15 +124,15 @@ def _refuse_to_replace(folder: Path) -> None:
         )
 
 
-def _put_in_place(new: Path, folder: Path) -> None:
+def _put_in_place(new: Path, folder: Path, old: Path) -> None:
+    """Let a whole new model take the place of another; `present` says what counts meanwhile."""
     if not folder.exists():
         new.rename(folder)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".old", dir=folder.parent))
-    folder.replace(old)
     try:
+        folder.replace(old)
         new.rename(folder)
-    except OSError:
-        old.replace(folder)
-        raise
+    finally:
+        if not folder.exists():
+            old.replace(folder)
     shutil.rmtree(old, ignore_errors=True)

@@ -49,7 +49,8 @@ class Dataset:
         """
         folder = Path(path)
         if not folder.is_dir():
-            raise DatasetError(f"{folder} is not a dataset: there is no such folder")
+            what = "it is a file" if folder.exists() else "there is no such folder"
+            raise DatasetError(f"{folder} is not a dataset: {what}")
         return cls(folder, read_manifest(folder))
 
     def __repr__(self) -> str:
