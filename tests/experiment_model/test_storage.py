@@ -3,6 +3,9 @@ import hashlib
 import json
 import os
 import re
+import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -141,6 +144,97 @@ def test_failure_at_the_last_step_leaves_the_model_that_was_there(
     monkeypatch.setattr(experiment_model.writing.Path, "rename", full)
     with pytest.raises(ModelError, match=r"^cannot write .*: No space left on device$"):
         parts.write(own_folder)
+    assert contents(own_folder) == before
+    assert [path.name for path in own_folder.parent.iterdir()] == ["model"]
+
+
+KILLED_AT_EVERY_STEP = """
+import json, os, signal, sys
+from pathlib import Path
+from experiment_model import Card, ExperimentModel, ModelError, write_model
+from experiment_model.storage import read_model
+
+source, folder = Path(sys.argv[1]), Path(sys.argv[2])
+spec, files = read_model(source)
+
+def write(name):
+    write_model(folder, spec.model_copy(update={"card": Card(name=name)}), files)
+
+def killed_at(step):
+    if sys.argv[3] == "old":
+        write("old")
+    seen = 0
+    def hook(event, arguments):
+        nonlocal seen
+        if event in ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "open"):
+            seen += str(folder.parent) in str(arguments[0]) or event.startswith("os.r")
+            if seen > step:
+                os.kill(os.getpid(), signal.SIGKILL)
+    sys.addaudithook(hook)
+    write("new")
+
+def tell(step):
+    try:
+        print(json.dumps(ExperimentModel.load(folder).card.name), flush=True)
+    except ModelError as error:
+        print(json.dumps(str(error)), flush=True)
+    write("next")
+    assert ExperimentModel.load(folder).card.name == "next"
+    assert os.listdir(folder.parent) == [folder.name]
+
+def apart(function, step):
+    # In a fork of a process that has no threads yet.
+    child = os.fork()
+    if not child:
+        function(step)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+step = ended = 0
+while True:
+    ended = apart(killed_at, step)
+    assert apart(tell, step) == 0
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+    step += 1
+    if ended == 0:
+        break
+    assert ended == -signal.SIGKILL
+"""
+
+
+@pytest.mark.parametrize("before", ["old", "none"])
+def test_writer_killed_at_any_step_leaves_a_whole_model(
+    folder: Path, tmp_path: Path, before: str
+) -> None:
+    (tmp_path / "models").mkdir()
+    target = tmp_path / "models" / "model"
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED_AT_EVERY_STEP, str(folder), str(target), before],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert ended.returncode == 0, ended.stderr
+    found = [json.loads(line) for line in ended.stdout.splitlines()]
+    nothing = "old" if before == "old" else f"there is no folder {target}"
+    assert len(found) > 10
+    at = found.index("new")
+    assert set(found[:at]) == {nothing}
+    assert set(found[at:]) == {"new"}
+
+
+def test_full_disk_leaves_the_model_that_was_there(parts: Any, own_folder: Path) -> None:
+    before = contents(own_folder)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, hard))
+    try:
+        with pytest.raises(ModelError, match=r"^cannot write .*: File too large$"):
+            parts.write(own_folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert contents(own_folder) == before
     assert [path.name for path in own_folder.parent.iterdir()] == ["model"]
 
