@@ -12,7 +12,7 @@ from calibration.checks import open_datasets
 from calibration.fitting import Fitted, Settings, fit
 from calibration.samples import Samples, check_seeds, samples_of_datasets
 from calibration.validation import ValidationReport, incomparable_intervals, validate
-from experiment_model import ExperimentModel, check_replaceable, write_model
+from experiment_model import ExperimentModel, booster_bytes, check_replaceable, write_model
 from ns3_scenarios.dataset import Dataset
 from ns3_scenarios.storage import MANIFEST
 
@@ -54,12 +54,12 @@ def calibrate(
     samples = samples_of_datasets(folders, jobs=jobs, on_dataset=lambda name: say(f"read {name}"))
     fitted = fit(samples, settings or Settings(), say)
     fitted = _with_provenance(fitted, folders, Path(out).name)
-    write_model(out, fitted.spec, fitted.boosters)
-    report = _judge(out, samples, folders, say)
+    files = {name: booster_bytes(booster) for name, booster in fitted.boosters.items()}
+    report = _judge(ExperimentModel(fitted.spec, files), samples, folders, say)
     card = fitted.spec.card.model_copy(
         update={"gates": report.card_gates(), "metrics": dict(_headline(report))}
     )
-    write_model(out, fitted.spec.model_copy(update={"card": card}), fitted.boosters)
+    write_model(out, fitted.spec.model_copy(update={"card": card}), files)
     return report
 
 
@@ -77,19 +77,22 @@ def validate_on(
         ModelError: the model cannot be read, or is for other rows.
     """
     say = on_step or (lambda _: None)
-    ExperimentModel.load(model)
+    loaded = ExperimentModel.load(model)
     check_seeds(open_datasets(folders), ("test",))
     say("reading traces")
     samples = samples_of_datasets(folders, jobs=jobs, on_dataset=lambda name: say(f"read {name}"))
-    return _judge(model, samples, folders, say)
+    return _judge(loaded, samples, folders, say)
 
 
 def _judge(
-    model: str | Path, samples: Mapping[str, Samples], folders: Sequence[str | Path], say: OnStep
+    model: ExperimentModel,
+    samples: Mapping[str, Samples],
+    folders: Sequence[str | Path],
+    say: OnStep,
 ) -> ValidationReport:
     say("validating")
     return validate(
-        ExperimentModel.load(model),
+        model,
         samples,
         incomparable=incomparable_intervals(folders),
         on_kind=lambda kind: say(f"validated {kind}"),

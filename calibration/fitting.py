@@ -22,8 +22,8 @@ from experiment_model import (
     Data,
     Feature,
     Kind,
-    Kpi,
     ModelSpec,
+    Transforms,
 )
 from ns3_scenarios.errors import DatasetError
 
@@ -98,6 +98,8 @@ class _KindFit:
         self._fit = self._thinned(every.in_split("fit"), settings.max_rows)
         self._stop = self._thinned(every.in_split("stop"), settings.max_rows // 4)
         self._conformal = self._thinned(every.in_split("conformal"), settings.max_rows // 2)
+        kpis = [target.kpi(upper=self._most(i)) for i, target in enumerate(self._targets)]
+        self._transforms = Transforms(kpis, self._fit.features)
         self.boosters: dict[str, xgb.Booster] = {}
 
     def _thinned(self, samples: Samples, most: int) -> Samples:
@@ -132,7 +134,7 @@ class _KindFit:
         return Kind(
             features=_features(self._fit),
             kpis=tuple(
-                _kpi(target, float(offset), self._most(index))
+                target.kpi(float(offset), self._most(index))
                 for index, (target, offset) in enumerate(zip(self._targets, offsets, strict=True))
             ),
             boosters=tuple(means),
@@ -163,14 +165,7 @@ class _KindFit:
 
     def _wanted(self, samples: Samples) -> Floats:
         """What the trees are to predict: z of the KPIs less z of their first guesses."""
-        columns = []
-        for index, target in enumerate(self._targets):
-            z = target.forward(samples.y[:, index].astype(float))
-            if target.base:
-                base = samples.x[:, samples.features.index(target.base)].astype(float)
-                z = z - target.forward(np.nan_to_num(base))
-            columns.append(z)
-        return np.stack(columns, axis=1)
+        return self._transforms.to_z(samples.y) - self._transforms.base_z(samples.x)
 
     def _predicted(self, samples: Samples, files: Sequence[BoosterFile]) -> Floats:
         out = np.empty((len(samples), len(self._targets)))
@@ -188,10 +183,10 @@ class _KindFit:
         return np.exp(np.clip(self._predicted(samples, spread), -20, 20))
 
     def _most(self, index: int) -> float | None:
-        """Upper bound of a KPI: by physics, or else what is far beyond everything seen."""
+        """Where physics gives a KPI no upper bound, what is far beyond everything seen."""
         target = self._targets[index]
-        if target.upper is not None or target.transform == "linear":
-            return target.upper
+        if target.transform == "linear":
+            return None
         seen = max(
             float(np.nanmax(samples.y[:, index], initial=0.0))
             for samples in (self._fit, self._stop, self._conformal)
@@ -214,15 +209,12 @@ class _KindFit:
 
         Trees fit the mean of z; where z is a logarithm, what it stands for lies below the mean.
         """
-        offsets = np.zeros(len(self._targets))
-        for index, target in enumerate(self._targets):
-            y = self._conformal.y[:, index].astype(float)
-            known = np.isfinite(y)
-            if target.transform == "log" and known.any():
-                z = target.forward(y[known]) - residuals[known, index]
-                errors = [((target.backward(z + o) - y[known]) ** 2).mean() for o in OFFSETS]
-                offsets[index] = OFFSETS[int(np.argmin(errors))]
-        return offsets
+        y = self._conformal.y.astype(float)
+        z = self._transforms.to_z(y) - residuals
+        errors = [np.nansum((self._transforms.from_z(z + o) - y) ** 2, axis=0) for o in OFFSETS]
+        best = OFFSETS[np.argmin(errors, axis=0)]
+        is_log = np.array([t.transform == "log" for t in self._targets])
+        return np.where(is_log & np.isfinite(y).any(axis=0), best, 0.0)
 
     def _fit_spread(
         self,
@@ -292,19 +284,6 @@ def _features(samples: Samples) -> tuple[Feature, ...]:
     return tuple(
         Feature(name=name, unit=word.unit, description=word.text, median=median)
         for name, word, median in zip(samples.features, words, medians, strict=True)
-    )
-
-
-def _kpi(target: Target, offset: float, upper: float | None) -> Kpi:
-    return Kpi(
-        name=target.name,
-        unit=target.unit,
-        transform=target.transform,
-        scale=target.scale,
-        base=target.base,
-        lower=target.lower,
-        upper=upper,
-        offset=offset,
     )
 
 

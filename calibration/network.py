@@ -95,7 +95,6 @@ class Network:
     link_bucket_pct: Floats
     edge_servers: Floats
     edge_gflops: Floats
-    application_group: Ints
     application_slice: Ints
     """Slice of its users' group."""
     application_users: Floats
@@ -223,7 +222,6 @@ def network_of(scenario: ScenarioConfig) -> Network:
         link_bucket_pct=np.array([link.token_bucket_pct for link, _ in links]),
         edge_servers=np.array([s.servers for s in sites], float),
         edge_gflops=np.array([s.gflops for s in sites]),
-        application_group=np.array([groups.index(a.users) for a in applications], int),
         application_slice=np.array(
             [slices.index(scenario.users[groups.index(a.users)].slice) for a in applications], int
         ),

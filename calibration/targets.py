@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from calibration.network import Floats
 from calibration.trajectory import Trajectory
+from experiment_model import Kpi
 
 
 @dataclass(frozen=True)
@@ -40,16 +41,18 @@ class Target:
     rises_with: tuple[str, ...] = ()
     """Features in which it must not fall, all else being equal; it has a booster of its own."""
 
-    def forward(self, values: Floats) -> Floats:
-        """Z of KPI values."""
-        if self.transform == "linear":
-            return values / self.scale
-        return np.log1p(np.maximum(values, 0) / self.scale)
-
-    def backward(self, z: Floats) -> Floats:
-        """KPI values of z, within their bounds."""
-        values = z * self.scale if self.transform == "linear" else np.expm1(z) * self.scale
-        return np.clip(values, self.lower, self.upper)
+    def kpi(self, offset: float = 0.0, upper: float | None = None) -> Kpi:
+        """As a model has it, with an upper bound where physics gives none."""
+        return Kpi(
+            name=self.name,
+            unit=self.unit,
+            transform=self.transform,
+            scale=self.scale,
+            base=self.base,
+            lower=self.lower,
+            upper=upper if self.upper is None else self.upper,
+            offset=offset,
+        )
 
 
 def _pct(

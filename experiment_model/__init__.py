@@ -25,7 +25,7 @@ from experiment_model.schema import (
     ModelSpec,
 )
 from experiment_model.transforms import Transforms
-from experiment_model.writing import check_replaceable, write_model
+from experiment_model.writing import booster_bytes, check_replaceable, write_model
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -48,6 +48,7 @@ __all__ = [
     "Prediction",
     "Sample",
     "Transforms",
+    "booster_bytes",
     "check_replaceable",
     "write_model",
 ]

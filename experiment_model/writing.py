@@ -11,12 +11,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
 import xgboost
 
 from experiment_model.errors import ModelError
 from experiment_model.model import ExperimentModel
 from experiment_model.schema import FileEntry, ModelSpec
 from experiment_model.storage import MODEL_FILE, hidden, present, read_spec
+from experiment_model.ubjson import read_ubjson, write_ubjson
 
 Booster = xgboost.Booster | bytes
 
@@ -85,7 +87,7 @@ def _contents(spec: ModelSpec, boosters: Mapping[str, Booster]) -> dict[str, byt
     if odd:
         where = "is not given" if odd[0] in spec.booster_files else "is named by no kind"
         raise ModelError(f"booster {odd[0]!r} {where}")
-    contents = {name: _bytes(boosters[name]) for name in sorted(boosters)}
+    contents = {name: booster_bytes(boosters[name]) for name in sorted(boosters)}
     files = {
         name: FileEntry(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
         for name, data in contents.items()
@@ -94,8 +96,19 @@ def _contents(spec: ModelSpec, boosters: Mapping[str, Booster]) -> dict[str, byt
     return {MODEL_FILE: complete.model_dump_json().encode() + b"\n", **contents}
 
 
-def _bytes(booster: Booster) -> bytes:
-    return booster if isinstance(booster, bytes) else bytes(booster.save_raw("ubj"))
+def booster_bytes(booster: Booster) -> bytes:
+    """The file of a booster, which XGBoost can read as well; bytes are a file already.
+
+    Of trees with vector leaves, XGBoost also keeps the weights that nodes had while their splits
+    were found, and reads them for nothing: zeros stand in their place, one per node.
+    """
+    if isinstance(booster, bytes):
+        return booster
+    document = read_ubjson(bytes(booster.save_raw("ubj")))
+    for tree in document["learner"]["gradient_booster"].get("model", {}).get("trees", ()):
+        if "leaf_weights" in tree:
+            tree["base_weights"] = np.zeros(len(tree["left_children"]), np.float32)
+    return write_ubjson(document)
 
 
 def check_replaceable(folder: Path) -> None:

@@ -47,12 +47,16 @@ class Jobs:
 
 def edge_rows(radio: Radio) -> Rows:
     """One row per edge site."""
+    return radio.once(_edge_rows)
+
+
+def _edge_rows(radio: Radio) -> Rows:
     step, network = radio.step, radio.network
     n_sites = len(network.edge_names)
     rows = Rows((radio.batch, n_sites))
     if not n_sites:
         return rows
-    jobs = Jobs(radio)
+    jobs = radio.once(Jobs)
     edge = step.now["edge"]
     arriving = jobs.at_site(jobs.arriving, n_sites)
     work = jobs.at_site(jobs.work, n_sites)
@@ -99,7 +103,7 @@ def application_rows(radio: Radio) -> Rows:
     rows = Rows((radio.batch, n_apps))
     if not n_apps:
         return rows
-    jobs = Jobs(radio)
+    jobs = radio.once(Jobs)
     site_rows = edge_rows(radio)
     site = jobs.site
 

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +25,10 @@ from calibration.network import (
 )
 from calibration.trajectory import Table, open_rows
 
+Made = TypeVar("Made")
 HEADERS = 1.06
 """What IP, UDP and GTP headers add on transport links, about."""
-CONNECTED, PREPARING, IN_HANDOVER, LOST = range(4)
+_, PREPARING, IN_HANDOVER, LOST = range(4)
 """States of users, as in `UE_STATES`."""
 DEEP, OFF = SLEEP_MODES.index("deep"), SLEEP_MODES.index("off")
 
@@ -42,6 +45,14 @@ class Radio:
         """Of each cell, its place among the carriers of its site."""
         self.of_primary = cells - self.carrier
         """The cell on the first carrier, whose users each cell serves as well."""
+        self._made: dict[Callable[[Radio], Any], Any] = {}
+
+    def once(self, compute: Callable[[Radio], Made]) -> Made:
+        """What a function makes of it, computed when it is first asked for."""
+        if compute not in self._made:
+            self._made[compute] = compute(self)
+        made: Made = self._made[compute]
+        return made
 
     def _grid(self, controls: Table) -> tuple[Floats, Floats]:
         scs_khz = 15 * 2 ** controls["numerology"]

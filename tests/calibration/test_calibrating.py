@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from calibration import calibrating
 from calibration.boosting import BoostingSettings
 from calibration.calibrating import calibrate, validate_on
 from calibration.features import ROWS, Radio, steps_of
-from calibration.fitting import Settings, fit
+from calibration.fitting import Fitted, Settings, fit
 from calibration.samples import samples_of_datasets
 from experiment_model import ExperimentModel, ModelError, write_model
-from ns3_scenarios.errors import DatasetError
+from experiment_model.storage import read_model
 from ns3_scenarios.sweeps import parse_spec, sweep
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,6 +102,25 @@ def test_equal_traces_give_equal_models(dataset, tmp_path):
     assert contents[0] == contents[1]
 
 
+def test_model_without_a_verdict_is_never_written(model, dataset, tmp_path, monkeypatch):
+    path, _ = model
+    spec, files = read_model(path)
+    out = tmp_path / "model"
+    shutil.copytree(path, out)
+
+    def ended(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(calibrating, "samples_of_datasets", lambda *_, **__: {})
+    monkeypatch.setattr(calibrating, "fit", lambda *_: Fitted(spec, files))
+    monkeypatch.setattr(calibrating, "validate", ended)
+    for folder in (out, tmp_path / "new"):
+        with pytest.raises(KeyboardInterrupt):
+            calibrate([dataset.path], folder, QUICK)
+    assert read_model(out) == (spec, files)
+    assert [each.name for each in tmp_path.iterdir()] == ["model"]
+
+
 def test_command_line_judges_and_fails_by_the_gates(model, dataset, tmp_path):
     path, report = model
     page = tmp_path / "report.html"
@@ -149,10 +169,3 @@ def test_tampered_model_is_refused(model, dataset, tmp_path):
     victim.write_bytes(data)
     with pytest.raises(ModelError, match=r"link\.all\.ubj"):
         validate_on(broken, [dataset.path])
-
-
-def test_traces_without_test_seeds_are_one_clear_error(tmp_path, model, spec):
-    spec = {**spec, "n_configs": 2, "seeds": "1-4", "duration_s": 0.6}
-    training = sweep(parse_spec(spec), tmp_path / "training")
-    with pytest.raises(DatasetError, match="seeds of the test split"):
-        validate_on(model[0], [training.path])

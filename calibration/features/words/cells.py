@@ -82,6 +82,16 @@ MOBILITY = own(
     ("ttt_ms", "ms", "time-to-trigger (TS 38.331 6.3.2)."),
 )  # fmt: skip
 
+CLOSED_LOOP = (
+    (
+        "full_buffer_flows",
+        "1",
+        "Downlink flows that always have data and are not cut off by degradation.",
+    ),
+    ("tcp_flows", "1", "TCP flows that are not cut off by degradation."),
+)
+"""Lines that cells and their slices have."""
+
 CELL_LOAD = own(
     ("dl_sinr_as_now_db", "dB", "Mean downlink SINR of its users in the last interval, moved by "
      "the change of geometry, weighted by their blocks in the last interval."),
@@ -103,9 +113,7 @@ CELL_LOAD = own(
      "interval, all carriers together."),
     ("{d}_backlog_mbps", "Mbit/s", "Its {direction} queues at the end of the last interval, over "
      "the length of an interval."),
-    ("full_buffer_flows", "1", "Downlink flows that always have data and are not cut off by "
-     "degradation."),
-    ("tcp_flows", "1", "TCP flows that are not cut off by degradation."),
+    *CLOSED_LOOP,
     ("allowed_pct", "%", "Sum of the slices' max_pct in the next interval, at most 100."),
     ("ul_interference_db", "dB", "Uplink interference over noise from users of other cells, by "
      "power control (TS 38.213 7.1.1) and uplink shares of the fluid model."),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from calibration.features.families import EARLIER, LAST, kpis, own, settings
+from calibration.features.words.cells import CLOSED_LOOP
 
 SLICE = own(
     ("{d}_offered_mbps", "Mbit/s", "What open-loop {direction} flows of the slice send in the next "
@@ -39,9 +40,7 @@ SLICE = own(
     ("{d}_wanted_pct", "%", "Share that all of its {direction} demand would take; may exceed 100."),
     ("{d}_others_wanted_pct", "%", "{d}_wanted_pct of the cell's other slices."),
     ("{d}_others_fluid_prb_pct", "%", "{d}_fluid_prb_pct of the cell's other slices."),
-    ("full_buffer_flows", "1", "Downlink flows that always have data and are not cut off by "
-     "degradation."),
-    ("tcp_flows", "1", "TCP flows that are not cut off by degradation."),
+    *CLOSED_LOOP,
     ("http_flows", "1", "Web clients that are not cut off by degradation."),
     ("others_full_buffer", "1", "Downlink flows that always have data, in the other slices."),
     ("flows", "1", "Flows of its users, each direction for itself."),

@@ -24,8 +24,8 @@ from experiment_model import (
     Intervals,
     Joint,
     Kind,
-    Kpi,
     ModelSpec,
+    Transforms,
     write_model,
 )
 
@@ -73,11 +73,9 @@ class World:
                     parts.append(guesses.astype(np.float32))
         rows = N_INTERVALS * N_ELEMENTS
         x = np.concatenate(parts)
-        y = np.empty((len(x), len(KPIS)))
-        for k, target in enumerate(KPIS):
-            base = x[:, FEATURES.index(target.base)] if target.base else np.zeros(len(x))
-            z = target.forward(base.astype(float)) + self.sigma * rng.standard_normal(len(x))
-            y[:, k] = target.backward(z)
+        transforms = Transforms([target.kpi() for target in KPIS], FEATURES)
+        chance = rng.standard_normal((len(KPIS), len(x))).T
+        y = transforms.from_z(transforms.base_z(x) + self.sigma * chance)
         return Samples(
             KIND,
             FEATURES,
@@ -118,19 +116,7 @@ class ModelPlan:
         n, k = len(FEATURES), len(KPIS)
         return Kind(
             features=tuple(Feature(name=name) for name in FEATURES),
-            kpis=tuple(
-                Kpi(
-                    name=t.name,
-                    unit=t.unit,
-                    transform=t.transform,
-                    scale=t.scale,
-                    base=t.base,
-                    lower=t.lower,
-                    upper=t.upper,
-                    offset=self.offsets.get(t.name, 0.0),
-                )
-                for t in KPIS
-            ),
+            kpis=tuple(t.kpi(self.offsets.get(t.name, 0.0)) for t in KPIS),
             boosters=(BoosterFile(file="mean.ubj", kpis=tuple(NAMES)),),
             spread=(BoosterFile(file="spread.ubj", kpis=tuple(NAMES)),),
             intervals=Intervals(

@@ -24,7 +24,7 @@ from calibration.validation import (
     write_page,
 )
 from calibration.validation.plots import number
-from experiment_model import ExperimentModel, ModelError
+from experiment_model import ExperimentModel, ModelError, Transforms
 from ns3_scenarios.errors import DatasetError
 
 ROLLOUT = Section(
@@ -64,12 +64,10 @@ def test_scrambled_labels_teach_nothing(
         world = dataclasses.replace(world, y=world.y[order])
     fit, stop = world.in_split("fit", "conformal"), world.in_split("stop")
 
+    transforms = Transforms([target.kpi() for target in worlds.KPIS], world.features)
+
     def wanted(samples: Samples) -> Any:
-        columns = []
-        for k, target in enumerate(worlds.KPIS):
-            base = samples.x[:, samples.features.index(target.base)].astype(float)
-            columns.append(target.forward(samples.y[:, k].astype(float)) - target.forward(base))
-        return np.stack(columns, axis=1).astype(np.float32)
+        return (transforms.to_z(samples.y) - transforms.base_z(samples.x)).astype(np.float32)
 
     assert len(stop)
     booster = boost(fit.x, wanted(fit), stop.x, wanted(stop), settings(), threads=1)
