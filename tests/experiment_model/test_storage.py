@@ -69,6 +69,18 @@ def test_equal_models_give_equal_bytes(parts: Any, tmp_path: Path) -> None:
     assert set(first) == {"model.json", *parts.spec.booster_files}
 
 
+def test_file_of_a_booster_is_smaller_and_xgboost_reads_it(parts: Any, folder: Path) -> None:
+    for name, booster in parts.boosters.items():
+        data = (folder / name).read_bytes()
+        read = xgboost.Booster(model_file=bytearray(data))
+        rows = parts.rows[name.split(".")[0]]
+        np.testing.assert_array_equal(read.inplace_predict(rows), booster.inplace_predict(rows))
+        again = xgboost.Booster(model_file=read.save_raw("ubj"))
+        np.testing.assert_array_equal(again.inplace_predict(rows), booster.inplace_predict(rows))
+        if booster.inplace_predict(rows).ndim > 1:
+            assert len(data) < len(booster.save_raw("ubj"))
+
+
 def test_card_comes_back_as_it_was(parts: Any, tmp_path: Path) -> None:
     card = Card(
         name="default",
