@@ -30,6 +30,7 @@ def calibrate(
     out: str | Path,
     settings: Settings | None = None,
     *,
+    trials: int = 0,
     jobs: int = 1,
     on_step: OnStep | None = None,
 ) -> ValidationReport:
@@ -40,11 +41,14 @@ def calibrate(
             80 judge.
         out: folder of the model.
         settings: hyper-parameters.
+        trials: of hyper-parameters, for each kind of element, counting those that are in the log
+            beside the model; none without a number.
         jobs: datasets read at the same time.
         on_step: told what is being done.
 
     Raises:
         DatasetError: the traces cannot be read, or are too few.
+        UserError: the log is of another search.
         ModelError: the model cannot be written.
     """
     say = on_step or (lambda _: None)
@@ -52,7 +56,12 @@ def calibrate(
     check_seeds(open_datasets(folders), ("fit", "stop", "conformal", "test"))
     say("reading traces")
     samples = samples_of_datasets(folders, jobs=jobs, on_dataset=lambda name: say(f"read {name}"))
-    fitted = fit(samples, settings or Settings(), say)
+    settings = settings or Settings()
+    if trials:
+        from calibration.search import log_of, search
+
+        settings = search(samples, settings, trials, log_of(Path(out)), say)
+    fitted = fit(samples, settings, say)
     fitted = _with_provenance(fitted, folders, Path(out).name)
     files = {name: booster_bytes(booster) for name, booster in fitted.boosters.items()}
     report = _judge(ExperimentModel(fitted.spec, files), samples, folders, say)

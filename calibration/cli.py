@@ -28,6 +28,14 @@ FAILED = 1
 def calibrate(
     traces: TracesArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder of the model.")],
+    trials: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Search hyper-parameters first: so many trials for each kind of element, counting "
+            "those in OUT.search.log.",
+        ),
+    ] = 0,
     html: HtmlOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -35,7 +43,7 @@ def calibrate(
     from calibration.calibrating import calibrate as fit_and_judge
 
     with _steps() as on_step:
-        report = fit_and_judge(traces, out, jobs=default_jobs(), on_step=on_step)
+        report = fit_and_judge(traces, out, trials=trials, jobs=default_jobs(), on_step=on_step)
     _show(report, html, as_json)
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import xgboost as xgb
@@ -82,17 +82,25 @@ def fit(
         check_split(every.runs)
         _check_sides(every)
     for kind, every in samples.items():
-        work = _KindFit(kind, every, settings, on_step or (lambda _: None))
+        work = KindFit(kind, every, settings, on_step or (lambda _: None))
         kinds[kind] = work.fit()
         boosters |= work.boosters
-    return Fitted(ModelSpec(kinds=kinds, card=fitted_card(samples)), boosters)
+    card = fitted_card(samples).model_copy(update={"settings": _settings_of(samples, settings)})
+    return Fitted(ModelSpec(kinds=kinds, card=card), boosters)
 
 
-class _KindFit:
+def _settings_of(
+    samples: Mapping[str, Samples], settings: Settings
+) -> dict[str, dict[str, int | float]]:
+    return {kind: asdict(settings.boosting.get(kind, BoostingSettings())) for kind in samples}
+
+
+class KindFit:
     """The fit of one kind of element."""
 
     def __init__(self, kind: str, every: Samples, settings: Settings, say: OnStep) -> None:
         self.kind, self._settings, self._say = kind, settings, say
+        self._boosting = settings.boosting.get(kind, BoostingSettings())
         self._targets: tuple[Target, ...] = TARGETS[kind]
         self._random = np.random.default_rng(settings.seed)
         self._fit = self._thinned(every.in_split("fit"), settings.max_rows)
@@ -146,6 +154,15 @@ class _KindFit:
             domain=domain_of(self._fit, self._conformal),
         )
 
+    def stop_error(self, boosting: BoostingSettings) -> float:
+        """Mean absolute error in z on the rows for early stopping, of which KPIs weigh alike."""
+        self._boosting = boosting
+        groups = _booster_groups(self._targets)
+        means = [self._fit_group(name, members) for name, members in groups.items()]
+        sizes = abs(self._residuals(self._stop, means))
+        known = np.isfinite(sizes).any(axis=0)
+        return float(np.nanmean(sizes[:, known], axis=0).mean())
+
     def _fit_group(self, name: str, members: list[int]) -> BoosterFile:
         self._say(f"{self.kind}: {name}")
         first = self._targets[members[0]]
@@ -155,7 +172,7 @@ class _KindFit:
             self._wanted(self._fit)[:, members].astype(np.float32),
             self._stop.x,
             self._wanted(self._stop)[:, members].astype(np.float32),
-            self._settings.boosting.get(self.kind, BoostingSettings()),
+            self._boosting,
             seed=self._settings.seed,
             threads=self._settings.threads,
             monotone={self._fit.features.index(f): sign for f, sign in monotone.items()},
