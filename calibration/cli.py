@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -36,14 +36,19 @@ def calibrate(
             "those in OUT.search.log.",
         ),
     ] = 0,
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where trees are grown.")] = "cpu",
     html: HtmlOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Fit an Experiment Model to datasets, and judge it on what was kept apart."""
     from calibration.calibrating import calibrate as fit_and_judge
+    from calibration.fitting import Settings
 
+    settings = Settings(device=device)
     with _steps() as on_step:
-        report = fit_and_judge(traces, out, trials=trials, jobs=default_jobs(), on_step=on_step)
+        report = fit_and_judge(
+            traces, out, settings, trials=trials, jobs=default_jobs(), on_step=on_step
+        )
     _show(report, html, as_json)
 
 

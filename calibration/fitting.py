@@ -10,7 +10,7 @@ import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from calibration.boosting import BoostingSettings, boost, laplace, log_scale
+from calibration.boosting import BoostingSettings, Device, boost, laplace, log_scale
 from calibration.domain import domain_of
 from calibration.features.catalogue import describe
 from calibration.intervals import Standardised, intervals_of, joint_of
@@ -48,6 +48,8 @@ class Settings:
     """By kind; others take the default."""
     seed: int = 0
     threads: int = 0
+    device: Device = "cpu"
+    """Where trees are grown."""
     max_rows: int = 100_000
     """Rows of a kind that are fitted on; of scenarios with many of them, some are left out."""
 
@@ -109,6 +111,7 @@ class KindFit:
         kpis = [target.kpi(upper=self._most(i)) for i, target in enumerate(self._targets)]
         self._transforms = Transforms(kpis, self._fit.features)
         self.boosters: dict[str, xgb.Booster] = {}
+        self._means: list[BoosterFile] = []
 
     def _thinned(self, samples: Samples, most: int) -> Samples:
         """At most so many rows, of which no scenario has more than its share while others do."""
@@ -154,12 +157,16 @@ class KindFit:
             domain=domain_of(self._fit, self._conformal),
         )
 
-    def stop_error(self, boosting: BoostingSettings) -> float:
-        """Mean absolute error in z on the rows for early stopping, of which KPIs weigh alike."""
+    def error(self, boosting: BoostingSettings) -> float:
+        """Fit the means alone; their error on the rows for early stopping, as `error_on` has it."""
         self._boosting = boosting
         groups = _booster_groups(self._targets)
-        means = [self._fit_group(name, members) for name, members in groups.items()]
-        sizes = abs(self._residuals(self._stop, means))
+        self._means = [self._fit_group(name, members) for name, members in groups.items()]
+        return self.error_on(self._stop)
+
+    def error_on(self, samples: Samples) -> float:
+        """Mean absolute error in z, of which KPIs weigh alike, of the means fitted last."""
+        sizes = abs(self._residuals(samples, self._means))
         known = np.isfinite(sizes).any(axis=0)
         return float(np.nanmean(sizes[:, known], axis=0).mean())
 
@@ -175,6 +182,7 @@ class KindFit:
             self._boosting,
             seed=self._settings.seed,
             threads=self._settings.threads,
+            device=self._settings.device,
             monotone={self._fit.features.index(f): sign for f, sign in monotone.items()},
         )
         kpis = tuple(self._targets[m].name for m in members)
@@ -255,6 +263,7 @@ class KindFit:
             loss=laplace,
             seed=self._settings.seed,
             threads=self._settings.threads,
+            device=self._settings.device,
         )
         return BoosterFile(file=file, kpis=tuple(self._targets[m].name for m in members))
 

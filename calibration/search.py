@@ -100,7 +100,7 @@ def _objective(work: KindFit, start: BoostingSettings) -> Callable[[optuna.Trial
                 drawn[name] = trial.suggest_int(name, int(low), int(high))
             else:
                 drawn[name] = trial.suggest_float(name, low, high, log=log)
-        return work.stop_error(replace(start, **drawn))
+        return work.error(replace(start, **drawn))
 
     return error
 

@@ -26,15 +26,15 @@ from calibration.fitting import KindFit
 from calibration.search import search
 
 samples, settings = pickle.loads(Path(sys.argv[1]).read_bytes())
-whole, seen = KindFit.stop_error, []
+whole, seen = KindFit.error, []
 
-def stop_error(self, boosting):
+def error(self, boosting):
     seen.append(boosting)
     if len(seen) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
     return whole(self, boosting)
 
-KindFit.stop_error = stop_error
+KindFit.error = error
 search(samples, settings, 3, Path(sys.argv[2]))
 """
 
@@ -58,7 +58,7 @@ def test_killed_search_goes_on_and_finds_the_same(samples, tmp_path, monkeypatch
     said = []
     assert search(samples, QUICK, 3, log, said.append) == whole
     assert [text.partition(",")[0] for text in said] == ["edge: trial 2 of 3", "edge: trial 3 of 3"]
-    monkeypatch.setattr(KindFit, "stop_error", None)
+    monkeypatch.setattr(KindFit, "error", None)
     assert search(samples, QUICK, 3, log) == whole
 
 
@@ -66,7 +66,7 @@ def test_settings_that_are_found_are_no_worse_and_are_said(samples, tmp_path):
     found = search(samples, QUICK, 3, tmp_path / "log")
     work = KindFit("edge", samples["edge"], QUICK, lambda _: None)
     best, start = found.boosting["edge"], QUICK.boosting["edge"]
-    assert work.stop_error(best) <= work.stop_error(start)
+    assert work.error(best) <= work.error(start)
     card = fit(samples, found).spec.card
     for name, (low, high, _) in SPACE.items():
         assert min(low, getattr(start, name)) <= card.settings["edge"][name] <= high
