@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xgboost as xgb
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from xgboost.objective import TreeObjective
 
 Matrix = NDArray[np.float32]
+Device = Literal["cpu", "cuda"]
 
 HUBER = 3.0
 """Residuals beyond this many scales pull with constant force (Huber 1964)."""
@@ -113,6 +114,7 @@ def boost(
     loss: Callable[[Matrix, Matrix], float] | None = None,
     seed: int = 0,
     threads: int = 0,
+    device: Device = "cpu",
     monotone: dict[int, int] | None = None,
     on_round: Callable[[int, float], None] | None = None,
 ) -> xgb.Booster:
@@ -128,11 +130,12 @@ def boost(
         loss: what early stopping watches; by default the mean absolute error.
         seed: of sampling.
         threads: for XGBoost; 0 takes all.
+        device: where trees are grown; without a GPU, XGBoost warns and grows them on the CPU.
         monotone: sign of the slope by feature index; only with a single KPI.
         on_round: told of each round and its loss.
     """
     n_outputs = target.shape[1]
-    parameters = settings.parameters(n_outputs, seed, threads)
+    parameters = settings.parameters(n_outputs, seed, threads) | {"device": device}
     if monotone:
         slopes = ",".join(str(monotone.get(i, 0)) for i in range(x.shape[1]))
         parameters |= {"monotone_constraints": f"({slopes})"}
@@ -157,7 +160,9 @@ def boost(
                 best, best_round = now, n_rounds
             elif n_rounds - best_round >= settings.stop_after:
                 break
-    return booster[: best_round or n_rounds]
+    booster = booster[: best_round or n_rounds]
+    booster.set_param({"device": "cpu"})
+    return booster
 
 
 def mean_absolute(predicted: Matrix, target: Matrix) -> float:

@@ -43,6 +43,7 @@ def calibrate(
     out: str | Path,
     settings: Settings | None = None,
     *,
+    trials: int = 0,
     what_ifs: int = 0,
     jobs: int = 1,
     on_step: OnStep | None = None,
@@ -54,12 +55,15 @@ def calibrate(
             80 judge.
         out: folder of the model.
         settings: hyper-parameters.
+        trials: of hyper-parameters, for each kind of element, counting those that are in the log
+            beside the model; none without a number.
         what_ifs: situations of each dataset in which NS-3 plays actions that the model ranks.
         jobs: datasets read at the same time.
         on_step: told what is being done.
 
     Raises:
         DatasetError: the traces cannot be read, or are too few.
+        UserError: the log is of another search.
         ModelError: the model cannot be written.
         SimulationError: NS-3 ended abnormally in a situation.
     """
@@ -69,6 +73,10 @@ def calibrate(
     say("reading traces")
     samples = samples_of_datasets(folders, jobs=jobs, on_dataset=lambda name: say(f"read {name}"))
     settings = settings or Settings()
+    if trials:
+        from calibration.search import log_of, search
+
+        settings = search(samples, settings, trials, log_of(Path(out)), say)
     fitted = fit(_with_demonstrations(samples, folders, settings, jobs, say), settings, say)
     fitted = _with_provenance(fitted, folders, Path(out).name)
     files = {name: booster_bytes(booster) for name, booster in fitted.boosters.items()}

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -37,15 +37,34 @@ FAILED = 1
 def calibrate(
     traces: TracesArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder of the model.")],
+    trials: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Search hyper-parameters first: so many trials for each kind of element, counting "
+            "those in OUT.search.log.",
+        ),
+    ] = 0,
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where trees are grown.")] = "cpu",
     what_ifs: WhatIfsOption = 0,
     html: HtmlOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Fit an Experiment Model to datasets, and judge it on what was kept apart."""
     from calibration.calibrating import calibrate as fit_and_judge
+    from calibration.fitting import Settings
 
+    settings = Settings(device=device)
     with _steps() as on_step:
-        report = fit_and_judge(traces, out, what_ifs=what_ifs, jobs=default_jobs(), on_step=on_step)
+        report = fit_and_judge(
+            traces,
+            out,
+            settings,
+            trials=trials,
+            what_ifs=what_ifs,
+            jobs=default_jobs(),
+            on_step=on_step,
+        )
     _show(report, html, as_json)
 
 

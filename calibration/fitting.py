@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from calibration.boosting import BoostingSettings, boost, laplace, log_scale
+from calibration.boosting import BoostingSettings, Device, boost, laplace, log_scale
 from calibration.domain import domain_of
 from calibration.features.catalogue import describe
 from calibration.intervals import Standardised, intervals_of, joint_of
@@ -48,6 +48,8 @@ class Settings:
     """By kind; others take the default."""
     seed: int = 0
     threads: int = 0
+    device: Device = "cpu"
+    """Where trees are grown."""
     max_rows: int = 100_000
     """Rows of a kind that are fitted on; of scenarios with many of them, some are left out."""
 
@@ -82,17 +84,25 @@ def fit(
         check_split(every.runs)
         _check_sides(every)
     for kind, every in samples.items():
-        work = _KindFit(kind, every, settings, on_step or (lambda _: None))
+        work = KindFit(kind, every, settings, on_step or (lambda _: None))
         kinds[kind] = work.fit()
         boosters |= work.boosters
-    return Fitted(ModelSpec(kinds=kinds, card=fitted_card(samples)), boosters)
+    card = fitted_card(samples).model_copy(update={"settings": _settings_of(samples, settings)})
+    return Fitted(ModelSpec(kinds=kinds, card=card), boosters)
 
 
-class _KindFit:
+def _settings_of(
+    samples: Mapping[str, Samples], settings: Settings
+) -> dict[str, dict[str, int | float]]:
+    return {kind: asdict(settings.boosting.get(kind, BoostingSettings())) for kind in samples}
+
+
+class KindFit:
     """The fit of one kind of element."""
 
     def __init__(self, kind: str, every: Samples, settings: Settings, say: OnStep) -> None:
         self.kind, self._settings, self._say = kind, settings, say
+        self._boosting = settings.boosting.get(kind, BoostingSettings())
         self._targets: tuple[Target, ...] = TARGETS[kind]
         self._random = np.random.default_rng(settings.seed)
         self._fit = self._thinned(every.in_split("fit"), settings.max_rows)
@@ -101,6 +111,7 @@ class _KindFit:
         kpis = [target.kpi(upper=self._most(i)) for i, target in enumerate(self._targets)]
         self._transforms = Transforms(kpis, self._fit.features)
         self.boosters: dict[str, xgb.Booster] = {}
+        self._means: list[BoosterFile] = []
 
     def _thinned(self, samples: Samples, most: int) -> Samples:
         """At most so many rows, of which no scenario has more than its share while others do."""
@@ -146,6 +157,19 @@ class _KindFit:
             domain=domain_of(self._fit, self._conformal),
         )
 
+    def error(self, boosting: BoostingSettings) -> float:
+        """Fit the means alone; their error on the rows for early stopping, as `error_on` has it."""
+        self._boosting = boosting
+        groups = _booster_groups(self._targets)
+        self._means = [self._fit_group(name, members) for name, members in groups.items()]
+        return self.error_on(self._stop)
+
+    def error_on(self, samples: Samples) -> float:
+        """Mean absolute error in z, of which KPIs weigh alike, of the means fitted last."""
+        sizes = abs(self._residuals(samples, self._means))
+        known = np.isfinite(sizes).any(axis=0)
+        return float(np.nanmean(sizes[:, known], axis=0).mean())
+
     def _fit_group(self, name: str, members: list[int]) -> BoosterFile:
         self._say(f"{self.kind}: {name}")
         first = self._targets[members[0]]
@@ -155,9 +179,10 @@ class _KindFit:
             self._wanted(self._fit)[:, members].astype(np.float32),
             self._stop.x,
             self._wanted(self._stop)[:, members].astype(np.float32),
-            self._settings.boosting.get(self.kind, BoostingSettings()),
+            self._boosting,
             seed=self._settings.seed,
             threads=self._settings.threads,
+            device=self._settings.device,
             monotone={self._fit.features.index(f): sign for f, sign in monotone.items()},
         )
         kpis = tuple(self._targets[m].name for m in members)
@@ -238,6 +263,7 @@ class _KindFit:
             loss=laplace,
             seed=self._settings.seed,
             threads=self._settings.threads,
+            device=self._settings.device,
         )
         return BoosterFile(file=file, kpis=tuple(self._targets[m].name for m in members))
 

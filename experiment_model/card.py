@@ -46,6 +46,8 @@ class Card(Part):
     created_with: dict[str, str] = {}
     """Versions, by name of the program or library."""
     data: Data = Data()
+    settings: dict[str, dict[str, int | float]] = {}
+    """Hyper-parameters of the boosters for means, by kind of element and name."""
     gates: tuple[Gate, ...] = ()
     metrics: dict[str, JsonValue] = {}
     """Measured figures, in any arrangement."""

@@ -201,10 +201,15 @@ def test_bad_traces_get_one_sentence_and_cost_nothing(what, copy, tmp_path, sixg
     folder = spoil(copy)
     out = tmp_path / "model"
     out.mkdir()
-    for arguments in (("calibrate", folder, "--out", out), ("validate", "default", folder)):
-        said = sixg_says(*arguments)
-        assert re.search(sentence.format(f=copy), said), said
+    said = sixg_says("calibrate", folder, "--out", out)
+    assert re.search(sentence.format(f=copy), said), said
     assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize("what", ["missing", "truncated", "NaN"])
+def test_validation_says_the_same(what, copy, sixg_says):
+    spoil, sentence = BAD[what]
+    assert re.search(sentence.format(f=copy), sixg_says("validate", "default", spoil(copy)))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trees learn many KPIs at once, leave out what is missing, and cannot learn from noise."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,15 @@ def test_equal_data_give_equal_trees(data):
     x, y, apart, truth = data
     one, two = (boost(x, y, apart, truth, QUICK, threads=1).save_raw("ubj") for _ in range(2))
     assert one == two
+
+
+@pytest.mark.filterwarnings("ignore:.*GPU")
+def test_device_is_that_of_the_fit_only(data):
+    """Where there is no GPU, XGBoost takes the CPU instead."""
+    x, y, apart, truth = data
+    booster = boost(x, y, apart[:500], truth[:500], QUICK, threads=1, device="cuda")
+    assert json.loads(booster.save_config())["learner"]["generic_param"]["device"] == "cpu"
+    assert (r2(booster.inplace_predict(apart[500:]), truth[500:]) > 0.6).all()
 
 
 def test_missing_targets_pull_nowhere(data):

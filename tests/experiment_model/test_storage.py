@@ -218,12 +218,14 @@ while True:
 
 @pytest.mark.parametrize("before", ["old", "none"])
 def test_writer_killed_at_any_step_leaves_a_whole_model(
-    folder: Path, tmp_path: Path, before: str
+    parts: Any, tmp_path: Path, before: str
 ) -> None:
+    boosters = {name: parts.boosters[name] for name in parts.boosters if name.startswith("edge")}
+    write_model(tmp_path / "small", ModelSpec(kinds={"edge": parts.spec.kinds["edge"]}), boosters)
     (tmp_path / "models").mkdir()
     target = tmp_path / "models" / "model"
     ended = subprocess.run(
-        [sys.executable, "-c", KILLED_AT_EVERY_STEP, str(folder), str(target), before],
+        [sys.executable, "-c", KILLED_AT_EVERY_STEP, str(tmp_path / "small"), str(target), before],
         capture_output=True,
         text=True,
         check=False,
