@@ -7,7 +7,11 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+from pydantic import JsonValue
+
+from calibration.drift import BY_SCENARIO
 from calibration.fitting import Fitted, Settings, fit
 from calibration.samples import Samples, samples_of_datasets
 from calibration.validation import ValidationReport, incomparable_intervals, validate
@@ -54,7 +58,7 @@ def calibrate(
     write_model(out, fitted.spec, fitted.boosters)
     report = _judge(out, samples, folders, say)
     card = fitted.spec.card.model_copy(
-        update={"gates": report.card_gates(), "metrics": dict(_headline(report))}
+        update={"gates": report.card_gates(), "metrics": card_metrics(report)}
     )
     write_model(out, fitted.spec.model_copy(update={"card": card}), fitted.boosters)
     return report
@@ -113,9 +117,14 @@ def _with_provenance(fitted: Fitted, folders: Sequence[str | Path], name: str) -
     return Fitted(fitted.spec.model_copy(update={"card": card}), fitted.boosters)
 
 
-def _headline(report: ValidationReport) -> dict[str, dict[str, float | None]]:
-    """R² and noise floor of each KPI, with the RMSE on the same rows."""
-    return {
+def card_metrics(report: ValidationReport) -> dict[str, JsonValue]:
+    """R² and noise floor of each KPI, with the RMSE on the same rows.
+
+    By scenario, what new traces are held against (`calibration.drift`): mean absolute error and
+    coverage of each `kind.kpi` with their standard errors, and rows of each kind out of
+    distribution.
+    """
+    metrics: dict[str, Any] = {
         kind: {
             f"{name}.{figure}": value
             for name, kpi in found.kpis.items()
@@ -127,3 +136,22 @@ def _headline(report: ValidationReport) -> dict[str, dict[str, float | None]]:
         }
         for kind, found in report.kinds.items()
     }
+    by_scenario: dict[str, dict[str, dict[str, float | None]]] = {}
+    for kind, found in report.kinds.items():
+        for scenario, inside_pct in found.in_distribution_pct_of.items():
+            outside_pct = None if inside_pct is None else 100 - inside_pct
+            by_scenario.setdefault(scenario, {})[kind] = {"outside_pct": _short(outside_pct)}
+        for name, kpi in found.kpis.items():
+            for scenario, scores in kpi.scenarios.items():
+                by_scenario.setdefault(scenario, {})[f"{kind}.{name}"] = {
+                    "mae": _short(scores.mae),
+                    "mae_error": _short(scores.mae_error),
+                    "coverage_pct": _short(scores.coverage_pct),
+                    "coverage_error_pct": _short(scores.coverage_error_pct),
+                }
+    return {**metrics, BY_SCENARIO: by_scenario}
+
+
+def _short(value: float | None) -> float | None:
+    """To the digits that a figure of a measurement has."""
+    return None if value is None else float(f"{value:.5g}")

@@ -13,6 +13,7 @@ import typer
 from ns3_scenarios.cli import JsonOption, default_jobs, err_console, out_console, print_json
 
 if TYPE_CHECKING:
+    from calibration.drift import DriftReport
     from calibration.validation import ValidationReport
 
 app = typer.Typer()
@@ -50,15 +51,74 @@ def validate(
 ) -> None:
     """Judge a model on the test seeds of datasets; exits with 1 when a gate fails."""
     from calibration.calibrating import validate_on
-    from experiment_model import DEFAULT_MODEL
 
-    if str(model) == DEFAULT_MODEL.name:
-        model = DEFAULT_MODEL
     with _steps() as on_step:
-        report = validate_on(model, traces, jobs=default_jobs(), on_step=on_step)
+        report = validate_on(_folder_of(model), traces, jobs=default_jobs(), on_step=on_step)
     _show(report, html, as_json)
     if not report.passed:
         raise typer.Exit(FAILED)
+
+
+@app.command()
+def drift(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Folder of a model, or 'default'.")
+    ],
+    traces: TracesArgument,
+    as_json: JsonOption = False,
+) -> None:
+    """Say whether a model holds for new traces; exits with 1 when it should be fitted anew."""
+    from calibration.drift import drift as hold_against
+    from calibration.samples import samples_of_datasets
+    from experiment_model import ExperimentModel
+
+    with _steps() as on_step:
+        loaded = ExperimentModel.load(_folder_of(model))
+        on_step("reading traces")
+        samples = samples_of_datasets(
+            traces, jobs=default_jobs(), on_dataset=lambda name: on_step(f"read {name}")
+        )
+        on_step("comparing")
+        report = hold_against(loaded, samples)
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+    else:
+        _show_drift(report)
+    if report.verdict != "accept":
+        raise typer.Exit(FAILED)
+
+
+def _folder_of(model: Path) -> Path:
+    from experiment_model import DEFAULT_MODEL
+
+    return DEFAULT_MODEL if str(model) == DEFAULT_MODEL.name else model
+
+
+def _show_drift(report: DriftReport) -> None:
+    from rich.table import Table
+
+    console = out_console()
+    columns = ("KPI", "unit", "MAE", "expected", "ratio", "coverage %", "expected", "PIT deviation")
+    for scenario, kinds in report.scenarios.items():
+        for kind, found in kinds.items():
+            title = (
+                f"{scenario}: {kind}, {found.outside_pct:.1f} % of {found.rows} rows out of "
+                f"distribution, {found.expected_outside_pct:.1f} % expected"
+            )
+            table = Table(*columns, title=title)
+            for kpi in found.kpis:
+                figures = (
+                    kpi.mae, kpi.expected_mae, kpi.error_ratio, kpi.coverage_pct,
+                    kpi.expected_coverage_pct, kpi.pit_deviation,
+                )  # fmt: skip
+                table.add_row(kpi.name, kpi.unit, *map(_figure, figures))
+            console.print(table)
+    if report.unknown_scenarios:
+        console.print(f"not fitted on: {', '.join(report.unknown_scenarios)}")
+    for reason in report.reasons:
+        console.print(reason.text, markup=False, soft_wrap=True)
+    style = "green" if report.verdict == "accept" else "red"
+    console.print(f"{report.verdict}, from {report.runs} runs", style=style)
 
 
 @contextmanager
