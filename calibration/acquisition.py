@@ -20,8 +20,9 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.preprocessing import StandardScaler
 
 from calibration.boosting import BoostingSettings
-from calibration.fitting import Settings, mean_predictions
+from calibration.fitting import Settings, mean_residuals
 from calibration.samples import Samples, split_of
+from calibration.targets import TARGETS
 from ns3_scenarios.controls import ControlState, Schedule
 from ns3_scenarios.scenario import ScenarioConfig
 
@@ -126,7 +127,8 @@ class HeldOut:
     """What quick models say of a run that they were not fitted on."""
 
     error: float
-    """Squared error over the variance of the KPI in the scenario, mean over rows, KPIs, kinds."""
+    """Squared error over the variance of the KPI in the scenario, on the scale z on which trees
+    learn; mean over rows, then KPIs, then kinds."""
     disagreement: float
     """Variance between the quick models, likewise."""
 
@@ -156,22 +158,19 @@ def held_out_errors(
         every = samples[kind].in_split("fit", "stop", "conformal")
         fold = _folds(every, seed)
         settings = Settings({kind: boosting}, seed, threads, rows)
-        predicted = np.stack(
+        residuals = np.stack(
             [
-                mean_predictions(kind, every.where(fold != number), every, settings)
+                mean_residuals(kind, every.where(fold != number), every, settings)
                 for number in range(FOLDS)
             ]
         )
         if on_step:
             on_step(f"{kind}: errors on runs that were left out")
-        true = every.y.astype(float)
         unseen = (np.arange(FOLDS)[:, None] == fold) | (fold == -1)
-        squared = np.sum((predicted - true) ** 2 * unseen[..., None], axis=0)
-        squared /= unseen.sum(axis=0)[:, None]
-        apart = np.where(np.isfinite(true), predicted.var(axis=0), np.nan)
-        scale = _variances(every)
-        for found, values in ((errors, squared / scale), (spreads, apart / scale)):
-            for identity, value in _by_run(every, values).items():
+        squared = np.sum(residuals**2 * unseen[..., None], axis=0) / unseen.sum(axis=0)[:, None]
+        scale = variances(every)
+        for found, values in ((errors, squared), (spreads, residuals.var(axis=0))):
+            for identity, value in _by_run(every, values / scale).items():
                 found.setdefault(identity, []).append(value)
     return {
         identity: HeldOut(float(np.mean(errors[identity])), float(np.mean(spreads[identity])))
@@ -187,15 +186,16 @@ def _folds(samples: Samples, seed: int) -> NDArray[np.int64]:
     return np.array([part.get(c, -1) for _, c, _ in samples.runs], np.int64)[samples.run]
 
 
-def _variances(samples: Samples) -> Floats:
-    """Variance of each row's KPIs over its scenario, shape of y; NaN where a KPI does not vary."""
+def variances(samples: Samples) -> Floats:
+    """Variance of z of each row's KPIs over its scenario, shape of y; NaN where it is 0."""
     names, of_row = np.unique(samples.scenario, return_inverse=True)
     table = np.full((len(names), samples.y.shape[1]), np.nan)
-    for index in range(len(names)):
-        y = samples.y[of_row == index].astype(float)
-        known = np.isfinite(y).any(axis=0)
-        table[index, known] = np.nanvar(y[:, known], axis=0)
-    table[~(table > 0)] = np.nan
+    for k, target in enumerate(TARGETS[samples.kind]):
+        z = target.forward(samples.y[:, k].astype(float))
+        for index in range(len(names)):
+            known = z[(of_row == index) & np.isfinite(z)]
+            if len(known) and (variance := float(known.var())) > 0:
+                table[index, k] = variance
     return np.asarray(table[of_row])
 
 

@@ -86,8 +86,8 @@ def fit(
     return Fitted(ModelSpec(kinds=kinds, card=fitted_card(samples)), boosters)
 
 
-def mean_predictions(kind: str, every: Samples, of: Samples, settings: Settings) -> Floats:
-    """KPIs of rows, in their units, by trees for the means alone: a model without all else.
+def mean_residuals(kind: str, every: Samples, of: Samples, settings: Settings) -> Floats:
+    """Residuals in z of rows, by trees for the means alone: a model without all else.
 
     Args:
         kind: of the rows.
@@ -96,12 +96,12 @@ def mean_predictions(kind: str, every: Samples, of: Samples, settings: Settings)
         settings: hyper-parameters.
 
     Returns:
-        Shape (n, KPIs).
+        Shape (n, KPIs); NaN where there is no KPI.
 
     Raises:
         DatasetError: a side of the split is empty.
     """
-    return _KindFit(kind, every, settings, lambda _: None).means(of)
+    return _KindFit(kind, every, settings, lambda _: None).mean_residuals(of)
 
 
 class _KindFit:
@@ -160,11 +160,10 @@ class _KindFit:
             domain=domain_of(self._fit, self._conformal),
         )
 
-    def means(self, of: Samples) -> Floats:
-        """Fit the means alone, and predict rows with them, in units."""
-        means = [self._fit_group(*group) for group in _booster_groups(self._targets).items()]
-        z = self._first_guesses(of) + self._predicted(of, means)
-        return np.stack([t.backward(z[:, k]) for k, t in enumerate(self._targets)], axis=1)
+    def mean_residuals(self, of: Samples) -> Floats:
+        """Fit the means alone, and give the residuals of some rows."""
+        groups = _booster_groups(self._targets).items()
+        return self._residuals(of, [self._fit_group(*group) for group in groups])
 
     def _fit_group(self, name: str, members: list[int]) -> BoosterFile:
         self._say(f"{self.kind}: {name}")
@@ -185,17 +184,14 @@ class _KindFit:
 
     def _wanted(self, samples: Samples) -> Floats:
         """What the trees are to predict: z of the KPIs less z of their first guesses."""
-        z = [t.forward(samples.y[:, k].astype(float)) for k, t in enumerate(self._targets)]
-        return np.stack(z, axis=1) - self._first_guesses(samples)
-
-    def _first_guesses(self, samples: Samples) -> Floats:
-        """Z of the first guesses, 0 where there is none."""
-        z = np.zeros((len(samples), len(self._targets)))
+        columns = []
         for index, target in enumerate(self._targets):
+            z = target.forward(samples.y[:, index].astype(float))
             if target.base:
                 base = samples.x[:, samples.features.index(target.base)].astype(float)
-                z[:, index] = target.forward(np.nan_to_num(base))
-        return z
+                z = z - target.forward(np.nan_to_num(base))
+            columns.append(z)
+        return np.stack(columns, axis=1)
 
     def _predicted(self, samples: Samples, files: Sequence[BoosterFile]) -> Floats:
         out = np.empty((len(samples), len(self._targets)))
