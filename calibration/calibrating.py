@@ -53,7 +53,22 @@ def calibrate(
     say = on_step or (lambda _: None)
     say("reading traces")
     samples = samples_of_datasets(folders, jobs=jobs, on_dataset=lambda name: say(f"read {name}"))
-    fitted = fit(samples, settings or Settings(), say)
+    return judged_and_written(fit(samples, settings or Settings(), say), out, samples, folders, say)
+
+
+def judged_and_written(
+    fitted: Fitted,
+    out: str | Path,
+    samples: Mapping[str, Samples],
+    folders: Sequence[str | Path],
+    say: OnStep,
+) -> ValidationReport:
+    """Write a model whose card says where it comes from and what the test split says of it.
+
+    Raises:
+        DatasetError: there is no test split.
+        ModelError: the model cannot be written.
+    """
     fitted = _with_provenance(fitted, folders, Path(out).name)
     write_model(out, fitted.spec, fitted.boosters)
     report = _judge(out, samples, folders, say)

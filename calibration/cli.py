@@ -10,10 +10,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ns3_scenarios.cli import JsonOption, default_jobs, err_console, out_console, print_json
+from ns3_scenarios.cli import (
+    INTERRUPTED,
+    JobsOption,
+    JsonOption,
+    default_jobs,
+    err_console,
+    out_console,
+    print_json,
+    progress_bar,
+)
 
 if TYPE_CHECKING:
     from calibration.drift import DriftReport
+    from calibration.refitting import RefitReport
     from calibration.validation import ValidationReport
 
 app = typer.Typer()
@@ -86,6 +96,101 @@ def drift(
         _show_drift(report)
     if report.verdict != "accept":
         raise typer.Exit(FAILED)
+
+
+@app.command()
+def refit(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Folder of a model, or 'default'.")
+    ],
+    traces: TracesArgument,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the new model.")],
+    budget: Annotated[
+        int, typer.Option(min=0, help="Simulations to choose, run and learn from.")
+    ] = 0,
+    episodes: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="Episodes of agents to replay and learn from."),
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="In which the budget is spent.")] = 3,
+    jobs: JobsOption = None,
+    html: HtmlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit a model anew with simulations that are chosen for it, and with what agents played.
+
+    TRACES are the datasets that it was fitted on; further ones are added.
+    """
+    from calibration.refitting import refit as fit_anew
+
+    kept = "; what has ended is kept, and the same command goes on from there"
+    try:
+        with _steps_and_runs() as (on_step, on_runs):
+            done = fit_anew(
+                _folder_of(model), traces, out, budget=budget, episodes=episodes or (),
+                rounds=rounds, jobs=jobs or default_jobs(), on_step=on_step, on_runs=on_runs,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        err_console().print(f"stopped{kept}", style="yellow")
+        raise typer.Exit(INTERRUPTED) from None
+    if html:
+        from calibration.validation import write_page
+
+        write_page(done.validation, html)
+    if as_json:
+        print_json(done.report.model_dump(mode="json"))
+    else:
+        _show_refit(done.report)
+
+
+@contextmanager
+def _steps_and_runs() -> Iterator[tuple[Callable[[str], None], Callable[[int, int], None]]]:
+    """Say what is being done beside a bar of the runs that are simulated."""
+    from experiment_model import ModelError
+    from ns3_scenarios.errors import UserError
+
+    console = err_console()
+    now = {"done": 0, "total": 0}
+
+    with progress_bar("runs") as show:
+
+        def say(step: str) -> None:
+            if console.is_terminal:
+                show(now["done"], now["total"], step)
+            else:
+                console.print(step, style="dim", markup=False)
+
+        def count(done: int, total: int) -> None:
+            now.update(done=done, total=total)
+            show(done, total, "")
+
+        try:
+            yield say, count
+        except ModelError as error:
+            raise UserError(str(error)) from None
+
+
+def _show_refit(report: RefitReport) -> None:
+    from rich.table import Table
+
+    console = out_console()
+    kinds = list(report.rounds[0].errors)
+    table = Table(
+        "round", "training runs", "all kinds", *kinds, title="relative error on the test seeds"
+    )
+    for number, one in enumerate(report.rounds):
+        of_kinds = (_figure(one.errors.get(kind)) for kind in kinds)
+        table.add_row(str(number), str(one.training_runs), _figure(one.error), *of_kinds)
+    console.print(table)
+    if report.episodes:
+        title = f"relative error on {report.episodes.held_out} episodes that were held out"
+        table = Table("", *kinds, title=title)
+        for name, errors in (("before", report.episodes.before), ("after", report.episodes.after)):
+            table.add_row(name, *(_figure(errors.get(kind)) for kind in kinds))
+        console.print(table)
+    style = "green" if report.gates_passed else "yellow"
+    verdict = "passes all" if report.gates_passed else "fails some"
+    console.print(f"{report.model}: {verdict} of its gates", style=style)
 
 
 def _folder_of(model: Path) -> Path:

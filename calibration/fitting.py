@@ -89,6 +89,8 @@ def fit(
 def mean_residuals(kind: str, every: Samples, of: Samples, settings: Settings) -> Floats:
     """Residuals in z of rows, by trees for the means alone: a model without all else.
 
+    All rounds are fitted: rows for early stopping may be too few here to tell when to stop.
+
     Args:
         kind: of the rows.
         every: rows to fit on; their split is that of `split_of`.
@@ -161,7 +163,8 @@ class _KindFit:
         )
 
     def mean_residuals(self, of: Samples) -> Floats:
-        """Fit the means alone, and give the residuals of some rows."""
+        """Fit the means alone, without early stopping, and give the residuals of some rows."""
+        self._stop = self._stop.where(np.zeros(len(self._stop), bool))
         groups = _booster_groups(self._targets).items()
         return self._residuals(of, [self._fit_group(*group) for group in groups])
 

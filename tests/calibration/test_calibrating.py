@@ -10,25 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration.boosting import BoostingSettings
-from calibration.calibrating import calibrate, validate_on
+from calibration.calibrating import validate_on
 from calibration.features import ROWS, Radio, steps_of
-from calibration.fitting import Settings, fit
+from calibration.fitting import fit
 from calibration.samples import samples_of_datasets
 from experiment_model import ExperimentModel, ModelError, write_model
 from ns3_scenarios.errors import DatasetError
 from ns3_scenarios.sweeps import parse_spec, sweep
 
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = Settings(
-    boosting=dict.fromkeys(ROWS, BoostingSettings(n_rounds=25, max_depth=4)), threads=1
-)
-
-
-@pytest.fixture(scope="module")
-def model(dataset, tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "small"
-    return path, calibrate([dataset.path], path, QUICK)
 
 
 def run(*arguments):
@@ -88,14 +78,14 @@ def _scaled(matrix, columns, factor):
     return changed
 
 
-def test_equal_traces_give_equal_models(dataset, tmp_path):
+def test_equal_traces_give_equal_models(dataset, quick, tmp_path):
     samples = {
         kind: every
         for kind, every in samples_of_datasets([dataset.path]).items()
         if kind in ("edge", "link")
     }
     for name in ("one", "two"):
-        fitted = fit(samples, QUICK)
+        fitted = fit(samples, quick)
         write_model(tmp_path / name, fitted.spec, fitted.boosters)
     contents = [{f.name: f.read_bytes() for f in (tmp_path / n).iterdir()} for n in ("one", "two")]
     assert contents[0] == contents[1]
