@@ -264,7 +264,7 @@ class _Refit:
         self._traces = out.with_name(f"{out.name}-traces")
         self._say: OnStep = on_step or (lambda _: None)
         self._on_runs: OnRuns = on_runs or (lambda done, total: None)
-        self._total = self._done = 0
+        self._total = self._done = self._n_episodes = 0
         text = (Path(model) / "model.json").read_bytes()
         self._digest = hashlib.sha256(text).hexdigest()
         self._specs: dict[str, SweepSpec] = {}
@@ -272,37 +272,53 @@ class _Refit:
 
     def run(self, budget: int, played: Sequence[Episode], rounds: int) -> Refitted:
         """Do it."""
-        self._total = budget + len({e.key for e in played})
+        self._n_episodes = len({e.key for e in played})
+        self._total = budget + self._n_episodes
         self._say("reading traces")
-        given = samples_of_datasets(
-            self._folders, jobs=self._jobs, on_dataset=lambda name: self._say(f"read {name}")
+        given = self._of_model(
+            samples_of_datasets(
+                self._folders, jobs=self._jobs, on_dataset=lambda name: self._say(f"read {name}")
+            )
         )
         tests = {kind: every.in_split("test") for kind, every in given.items()}
         state = self._state(tests)
         replayed, held_out = self._replayed(played)
         reports = [self._round_report(given, state.before)]
-        fitted = None
-        for number in range(max(rounds, 1)):
-            size = _shares(budget, rounds)[number]
-            if number < len(state.rounds):
-                this = state.rounds[number]
-            else:
+        fitted, number = None, 0
+        while fitted is None or number < len(state.rounds) or _spent(state.rounds) < budget:
+            if number == len(state.rounds):
+                size = min(-(-budget // rounds), budget - _spent(state.rounds))
                 this = Round(chosen=self._choose(given, state, size))
-                state = state.model_copy(update={"rounds": (*state.rounds, this)})
-                self._write(state)
-            chosen = [one for each in state.rounds[: number + 1] for one in each.chosen]
-            samples = _joined(given, self._simulated(chosen))
-            if this.errors is None or number == rounds - 1:
+                state = self._kept(state, number, this)
+            this = state.rounds[number]
+            samples = _joined(given, self._simulated(state, number + 1))
+            is_last = number + 1 == len(state.rounds) and _spent(state.rounds) >= budget
+            if this.errors is None or is_last:
                 fitted = self._fit(samples, replayed)
                 errors = relative_errors(_in_memory(fitted), tests)
-                this = this.model_copy(update={"errors": errors})
-                every = (*state.rounds[:number], this, *state.rounds[number + 1 :])
-                state = state.model_copy(update={"rounds": every})
-                self._write(state)
+                this = Round(chosen=this.chosen, errors=errors)
+                state = self._kept(state, number, this)
             reports.append(self._round_report(samples, this.errors or {}, replayed))
-            self._say(f"round {number + 1}: error {reports[-1].error:.3f} on the test seeds")
-        assert fitted is not None
-        return self._finished(fitted, samples, reports, held_out, len(chosen))
+            number += 1
+            self._say(f"round {number}: error {reports[-1].error:.3f} on the test seeds")
+        return self._finished(fitted, samples, reports, held_out, _spent(state.rounds))
+
+    def _of_model(self, samples: Mapping[str, Samples]) -> dict[str, Samples]:
+        """Rows of the kinds that the model has; the new one has no others."""
+        found = {kind: every for kind, every in samples.items() if kind in self._model.kinds}
+        if not found:
+            raise DatasetError(
+                f"the model knows {', '.join(self._model.kinds)}, and there are only rows of "
+                f"{', '.join(samples)}"
+            )
+        return found
+
+    def _kept(self, state: State, number: int, this: Round) -> State:
+        """The state with a round in its place, on disk as well."""
+        rounds = (*state.rounds[:number], this, *state.rounds[number + 1 :])
+        state = state.model_copy(update={"rounds": rounds})
+        self._write(state)
+        return state
 
     def _state(self, tests: Mapping[str, Samples]) -> State:
         """What an earlier call left, or a new state.
@@ -345,7 +361,7 @@ class _Refit:
         if not size:
             return ()
         before = [one for each in state.rounds for one in each.chosen]
-        samples = _joined(given, self._simulated(before))
+        samples = _joined(given, self._simulated(state, len(state.rounds)))
         pool = self._candidates(before, max(LEAST_CANDIDATES, CANDIDATES_PER_RUN * size))
         if len(pool) < size:
             raise UserError(
@@ -436,21 +452,23 @@ class _Refit:
     def _dataset_of(self, name: str) -> Path:
         return self._traces / f"{name}-for-{self._out.name}"
 
-    def _simulated(self, chosen: Sequence[Chosen]) -> dict[str, Samples]:
-        """Rows of the chosen runs, of which those that are missing are simulated."""
+    def _simulated(self, state: State, rounds: int) -> dict[str, Samples]:
+        """Rows of the runs that the first rounds chose, once those of all rounds are simulated."""
+        chosen = [one for each in state.rounds for one in each.chosen]
         if not chosen:
             return {}
         self._read_specs()
-        folders, before = [], 0
+        mine = [one for each in state.rounds[:rounds] for one in each.chosen]
+        keys, folders, before = set(), [], self._n_episodes
         for name in dict.fromkeys(one.dataset for one in chosen):
-            spec = self._listed_spec(name, chosen)
+            folder, spec = self._dataset_of(name), self._listed_spec(name, chosen)
             assert spec is not None
-            folder = self._dataset_of(name)
             self._say(f"simulating runs of {name}")
             sweep(spec, folder, self._jobs, self._progress(before))
             before += len(spec.points)
             folders.append(folder)
-        return samples_of_datasets(folders, jobs=self._jobs)
+            keys |= {run.config.key for run in self._listed(name, mine)}
+        return _of_configs(samples_of_datasets(folders, jobs=self._jobs), keys)
 
     def _progress(self, before: int) -> Callable[[Progress], None]:
         def tell(progress: Progress) -> None:
@@ -483,26 +501,16 @@ class _Refit:
         by_scenario: dict[str, list[Episode]] = {}
         for episode in played:
             by_scenario.setdefault(episode.scenario.name, []).append(episode)
-        before, folders = self._total - len({e.key for e in played}), []
+        before, folders = 0, []
         for name, episodes in by_scenario.items():
             folder = self._traces / f"episodes-{name}-for-{self._out.name}"
             self._say(f"replaying episodes of {name}")
             before += len(replay(episodes, folder, self._jobs, self._progress(before)))
             folders.append(folder)
-        samples = samples_of_datasets(folders, jobs=self._jobs)
-        kept_out = _held_out(played)
-        parts = []
-        for wanted in (False, True):
-            part = {
-                kind: every.where(
-                    np.array([(config in kept_out) == wanted for _, config, _ in every.runs])[
-                        every.run
-                    ]
-                )
-                for kind, every in samples.items()
-            }
-            parts.append({kind: every for kind, every in part.items() if len(every)})
-        return parts[0], parts[1]
+        samples = self._of_model(samples_of_datasets(folders, jobs=self._jobs))
+        held_out = _held_out(played)
+        used = {episode.key for episode in played} - held_out
+        return _of_configs(samples, used), _of_configs(samples, held_out)
 
     def _fit(
         self,
@@ -550,9 +558,18 @@ class _Refit:
         return Refitted(report, validation.extended(_section(report)))
 
 
-def _shares(budget: int, rounds: int) -> list[int]:
-    """A budget spread evenly over rounds."""
-    return [budget // rounds + (number < budget % rounds) for number in range(rounds)]
+def _spent(rounds: Sequence[Round]) -> int:
+    return sum(len(each.chosen) for each in rounds)
+
+
+def _of_configs(samples: Mapping[str, Samples], configs: set[str]) -> dict[str, Samples]:
+    """Rows of some configurations; kinds without any are left out."""
+    found = {}
+    for kind, every in samples.items():
+        mine = np.array([config in configs for _, config, _ in every.runs])[every.run]
+        if mine.any():
+            found[kind] = every.where(mine)
+    return found
 
 
 def _held_out(played: Sequence[Episode]) -> set[str]:
