@@ -12,7 +12,9 @@ pool. What chooses is `calibration.acquisition`; models have the means only, of 
 from __future__ import annotations
 
 import argparse
+import base64
 import json
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -21,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from report import Line as Figure
+from report import emit
 
 from calibration.acquisition import (
     QUICK,
@@ -34,9 +38,13 @@ from calibration.acquisition import (
 )
 from calibration.fitting import Settings, mean_residuals
 from calibration.samples import Samples, concatenated, read_runs, samples_of, split_of
+from calibration.validation import plots
+from calibration.validation.report import Line, Plot
 from ns3_scenarios.controls import ControlChange
 from ns3_scenarios.dataset import Dataset
 
+USED = "error_novelty"
+"""The arm that `sixg refit` takes."""
 SAVED_PCT = 60
 """Share of the simulations of a random design with which a chosen one must reach its error."""
 ARMS = ("pairs", "random", "fitted", "novelty", "error", "disagreement", "error_novelty")
@@ -149,7 +157,7 @@ def batch(
     fresh = [i for i in one_seed_each(pool, order) if pool.runs[i][1] not in configs]
     if arm != "random":
         fresh = [i for i in fresh if split_of(*pool.runs[i][1:]) == "fit"]
-    if arm in ("random", "fitted"):
+    if arm in ("random", "fitted") or not fresh:
         return fresh[:n]
     weight = None
     if arm != "novelty":
@@ -167,7 +175,7 @@ def batch(
     return [fresh[i] for i in picked]
 
 
-def needed(sizes: list[int], errors: np.ndarray, target: float) -> float | None:
+def needed(sizes: list[int], errors: Any, target: float) -> float | None:
     """Simulations with which a curve, made to fall only, first reaches an error."""
     falling = np.minimum.accumulate(errors)
     if falling[-1] > target:
@@ -175,33 +183,77 @@ def needed(sizes: list[int], errors: np.ndarray, target: float) -> float | None:
     return float(np.interp(-target, -falling, sizes))
 
 
-def main() -> None:
+def figures(name: str, sizes: list[int], means: dict[str, Any]) -> list[Figure]:
+    """How many simulations each arm needs for what a random design reaches with all of its own."""
+    lines = []
+    for reference in ("random", "pairs"):
+        if reference not in means:
+            continue
+        target = float(means[reference][-1])
+        for arm, mean in means.items():
+            if arm == reference:
+                continue
+            count = needed(sizes, mean, target)
+            share_pct = 100 * count / sizes[-1] if count else math.inf
+            at_most = SAVED_PCT if (arm, reference) == (USED, "random") else None
+            what = f"{name}: {arm}, for the error of {sizes[-1]} {reference}"
+            lines.append(Figure(what, share_pct, "% of them", at_most=at_most))
+    return lines
+
+
+def draw(name: str, sizes: list[int], found: dict[str, list[list[float]]], path: Path) -> None:
+    """Write the curves as a picture."""
+    plot = Plot(
+        title=name,
+        x_label="simulations",
+        y_label="relative error on the test seeds",
+        lines=tuple(
+            Line(name=arm, x=tuple(map(float, sizes)), y=tuple(np.mean(curves, axis=0).tolist()))
+            for arm, curves in found.items()
+        ),
+    )
+    path.write_bytes(base64.b64decode(plots.lines(plot)))
+
+
+def main() -> int:
     """Measure, print and draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="+", type=Path, help="datasets of one scenario")
     parser.add_argument("--kinds", nargs="+", default=["network"])
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
-    parser.add_argument("--sizes", nargs="+", type=int, default=[24, 36, 48, 60, 80, 100])
+    parser.add_argument("--sizes", nargs="+", type=int, default=[24, 36, 48, 64, 80, 100])
     parser.add_argument("--repetitions", type=int, default=6)
     parser.add_argument("--one-seed", action="store_true", help="leave out further seeds")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--plot", type=Path, help="PNG to write")
+    parser.add_argument("--curves", type=Path, help="JSON to write, with all repetitions")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     pool = read_pool(options.folders, tuple(options.kinds), one_seed=options.one_seed)
+    name, sizes = pool.runs[0][0], options.sizes
     found: dict[str, list[list[float]]] = {arm: [] for arm in options.arms}
     for seed in range(options.repetitions):
-        start = start_of(pool, options.sizes[0], np.random.default_rng(seed))
+        start = start_of(pool, sizes[0], np.random.default_rng(seed))
         for arm in options.arms:
             began = time.monotonic()
-            found[arm].append(list(curve(pool, arm, start, options.sizes, options.threads, seed)))
-            print(seed, arm, np.round(found[arm][-1], 3), f"{time.monotonic() - began:.0f} s",
-                  file=sys.stderr, flush=True)  # fmt: skip
+            found[arm].append(list(curve(pool, arm, start, sizes, options.threads, seed)))
+            took_s = time.monotonic() - began
+            shown = " ".join(f"{error:.3f}" for error in found[arm][-1])
+            print(f"{name} {seed} {arm}: {shown} ({took_s:.0f} s)", file=sys.stderr, flush=True)
+    if options.curves:
+        options.curves.write_text(json.dumps({"sizes": sizes, "errors": found}))
+    if options.plot:
+        draw(name, sizes, found, options.plot)
     means = {arm: np.mean(curves, axis=0) for arm, curves in found.items()}
-    print(json.dumps({"sizes": options.sizes, "errors": found}))
-    for arm, mean in means.items():
-        print(arm, np.round(mean, 4), file=sys.stderr)
+    lines = figures(name, sizes, means)
+    lines += [
+        Figure(f"{name}: error of {arm} with {size}", float(error), "")
+        for arm, mean in means.items()
+        for size, error in zip(sizes, mean, strict=True)
+        if size in (sizes[0], sizes[-1])
+    ]
+    return emit("Chosen and random simulations", lines, as_json=options.json)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
