@@ -213,6 +213,7 @@ def _judge(
         if not len(rows):
             continue
         where = f"{scenario}: {kind} {kpi.name}"
+        unit_name = "" if kpi.unit == "1" else f" {kpi.unit}"
         before = validated.get(f"{kind}.{kpi.name}", {})
         inside = (abs(predicted.pit[rows, k] - 0.5) <= NOMINAL_PCT / 200).astype(float) * 100
         coverage, coverage_error = mean_by_cluster(inside, cluster[rows])
@@ -240,8 +241,8 @@ def _judge(
                 (mae - should) / unit,
                 _together(mae_error, before.get("mae_error"), unit),
                 (ERROR_MARGIN if "mae" in before else UNVALIDATED_MARGIN) - 1,
-                f"{where}: the mean error is {mae:.3g} {kpi.unit}, "
-                f"where {should:.3g} {kpi.unit} was to be expected",
+                f"{where}: the mean error is {mae:.3g}{unit_name}, "
+                f"where {should:.3g}{unit_name} was to be expected",
             ),
         ]
         kpis.append(
