@@ -169,6 +169,8 @@ def refit(
             used; or the folder of the runs belongs to another refit.
         SixgError: what `sweep` and `calibrate` raise.
     """
+    if Path(out).resolve() == Path(model).resolve():
+        raise UserError(f"out={out} is the model that is fitted anew; choose another folder")
     work = _Refit(model, folders, Path(out), settings or Settings(), jobs, on_step, on_runs)
     played = [episode for folder in episodes for episode in _training_episodes(folder)]
     if budget < 0 or rounds < 1:
@@ -281,6 +283,11 @@ class _Refit:
             )
         )
         tests = {kind: every.in_split("test") for kind, every in given.items()}
+        if not any(map(len, tests.values())):
+            raise DatasetError(
+                "there are no runs with test seeds (51-80) in the datasets, so that nothing would "
+                "say what a refit is worth"
+            )
         state = self._state(tests)
         replayed, held_out = self._replayed(played)
         reports = [self._round_report(given, state.before)]

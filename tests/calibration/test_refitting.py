@@ -163,6 +163,11 @@ def test_nothing_to_add_is_one_clear_error(model, dataset, tmp_path):
         refit(model, [dataset.path], tmp_path / "new")
 
 
+def test_model_is_not_replaced_by_its_refit(model, dataset):
+    with pytest.raises(UserError, match="is the model that is fitted anew"):
+        refit(model, [dataset.path], model, budget=2)
+
+
 def test_mistake_on_the_command_line_is_one_sentence(model, tmp_path):
     command = [sys.executable, str(ROOT / "sixg.py"), "refit", model, tmp_path, "--out", "new"]
     ended = subprocess.run([*command, "--budget", "2"], capture_output=True, text=True, check=False)
