@@ -8,10 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue
 
 from calibration.checks import open_datasets
 from calibration.demonstrations import demonstrations_of_datasets
+from calibration.drift import BY_SCENARIO
 from calibration.fitting import Fitted, Settings, fit
+from calibration.rolling import can_roll
 from calibration.samples import Samples, check_seeds, concatenated, samples_of_datasets
 from calibration.validation import (
     ValidationReport,
@@ -77,40 +82,74 @@ def calibrate(
         from calibration.search import log_of, search
 
         settings = search(samples, settings, trials, log_of(Path(out)), say)
-    fitted = fit(_with_demonstrations(samples, folders, settings, jobs, say), settings, say)
+    fitted = fit_to_roll(samples, folders, settings, jobs=jobs, on_step=say)
+    return judged_and_written(
+        fitted, out, samples, folders, what_ifs=what_ifs, jobs=jobs, on_step=say
+    )
+
+
+def judged_and_written(
+    fitted: Fitted,
+    out: str | Path,
+    samples: Mapping[str, Samples],
+    folders: Sequence[str | Path],
+    *,
+    what_ifs: int = 0,
+    jobs: int = 1,
+    on_step: OnStep,
+) -> ValidationReport:
+    """Write a model whose card says where it comes from and what the test split says of it.
+
+    Raises:
+        DatasetError: there is no test split.
+        ModelError: the model cannot be written.
+        SimulationError: NS-3 ended abnormally in a situation.
+    """
     fitted = _with_provenance(fitted, folders, Path(out).name)
     files = {name: booster_bytes(booster) for name, booster in fitted.boosters.items()}
     model = ExperimentModel(fitted.spec, files)
-    report = _judge(model, samples, folders, what_ifs, jobs, say)
+    report = _judge(model, samples, folders, what_ifs, jobs, on_step)
     card = fitted.spec.card.model_copy(
-        update={"gates": report.card_gates(), "metrics": dict(_headline(report))}
+        update={"gates": report.card_gates(), "metrics": card_metrics(report)}
     )
     write_model(out, fitted.spec.model_copy(update={"card": card}), files)
     return report
 
 
-def _with_demonstrations(
+def fit_to_roll(
     samples: Mapping[str, Samples],
     folders: Sequence[str | Path],
     settings: Settings,
-    jobs: int,
-    say: OnStep,
-) -> dict[str, Samples]:
-    """The samples, and rows from the roll-outs of a model that was fitted on some of them."""
-    first = fit(samples, replace(settings, max_rows=min(FIRST_ROWS, settings.max_rows)),
-                lambda step: say(f"first model: {step}"))  # fmt: skip
+    *,
+    jobs: int = 1,
+    on_step: OnStep,
+) -> Fitted:
+    """Fit a model on samples, and on the roll-outs of a first one, fitted on some of them.
+
+    Args:
+        samples: by kind.
+        folders: datasets that they come from, over whose runs is rolled out.
+        settings: hyper-parameters.
+        jobs: datasets at the same time.
+        on_step: told what is being done.
+    """
+    if not can_roll(samples):
+        return fit(samples, settings, on_step)
+    few = replace(settings, max_rows=min(FIRST_ROWS, settings.max_rows))
+    first = fit(samples, few, lambda step: on_step(f"first model: {step}"))
     files = {name: booster_bytes(booster) for name, booster in first.boosters.items()}
-    say("rolling out the first model")
+    on_step("rolling out the first model")
     own = demonstrations_of_datasets(
         ExperimentModel(first.spec, files),
         folders,
         jobs=jobs,
-        on_dataset=lambda name: say(f"rolled out the first model over {name}"),
+        on_dataset=lambda name: on_step(f"rolled out the first model over {name}"),
     )
-    return {
+    both = {
         kind: concatenated([every, own[kind]]) if kind in own else every
         for kind, every in samples.items()
     }
+    return fit(both, settings, on_step)
 
 
 def validate_on(
@@ -160,6 +199,8 @@ def _judge(
         gates=gates,
         on_kind=lambda kind: say(f"validated {kind}"),
     )
+    if not can_roll(model.kinds):
+        return report
     say("rolling out")
     report = report.extended(
         *roll_outs(
@@ -193,9 +234,14 @@ def _with_provenance(fitted: Fitted, folders: Sequence[str | Path], name: str) -
     return Fitted(fitted.spec.model_copy(update={"card": card}), fitted.boosters)
 
 
-def _headline(report: ValidationReport) -> dict[str, dict[str, float | None]]:
-    """R² and noise floor of each KPI, with the RMSE on the same rows."""
-    return {
+def card_metrics(report: ValidationReport) -> dict[str, JsonValue]:
+    """R² and noise floor of each KPI, with the RMSE on the same rows.
+
+    By scenario, what new traces are held against (`calibration.drift`): mean absolute error and
+    coverage of each `kind.kpi` with their standard errors, and rows of each kind out of
+    distribution.
+    """
+    metrics: dict[str, Any] = {
         kind: {
             f"{name}.{figure}": value
             for name, kpi in found.kpis.items()
@@ -207,3 +253,22 @@ def _headline(report: ValidationReport) -> dict[str, dict[str, float | None]]:
         }
         for kind, found in report.kinds.items()
     }
+    by_scenario: dict[str, dict[str, dict[str, float | None]]] = {}
+    for kind, found in report.kinds.items():
+        for scenario, inside_pct in found.in_distribution_pct_of.items():
+            outside_pct = None if inside_pct is None else 100 - inside_pct
+            by_scenario.setdefault(scenario, {})[kind] = {"outside_pct": _short(outside_pct)}
+        for name, kpi in found.kpis.items():
+            for scenario, scores in kpi.scenarios.items():
+                by_scenario.setdefault(scenario, {})[f"{kind}.{name}"] = {
+                    "mae": _short(scores.mae),
+                    "mae_error": _short(scores.mae_error),
+                    "coverage_pct": _short(scores.coverage_pct),
+                    "coverage_error_pct": _short(scores.coverage_error_pct),
+                }
+    return {**metrics, BY_SCENARIO: by_scenario}
+
+
+def _short(value: float | None) -> float | None:
+    """To the digits that a figure of a measurement has."""
+    return None if value is None else float(f"{value:.5g}")

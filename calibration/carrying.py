@@ -26,6 +26,8 @@ PATH_LOSS_EXPONENT = 3.0
 
 FOLLOWED = 0.5
 """Share of the gap to what is predicted of their cell that users close in one interval."""
+LEAST_WINDOW = 0.9
+"""Share of what a TCP sender has on its way that it has at least an interval later."""
 MOST_SHIFT = 6.0
 """Most by which users' SINR (dB) or MCS follows their cell's in one interval."""
 
@@ -174,6 +176,8 @@ def flows_after(radio: Radio, of_class: Mapping[str, Floats], finished_jobs: Flo
     bounded = ~tcp & ~endless
     delivered = np.where(bounded, np.minimum(delivered, sent + waiting), delivered)
     held = np.where(bounded, np.minimum(held, sent + waiting - delivered), held)
+    window = np.where(tcp & network.row_is_data, LEAST_WINDOW * waiting, 0.0)
+    held = np.maximum(held, window)
     lost = np.clip(of_class["loss_pct"] / 100, 0, 0.99)[:, network.row_class]
     dropped = np.where(
         bounded, np.maximum(waiting + sent - delivered - held, 0), delivered * lost / (1 - lost)

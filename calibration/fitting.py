@@ -97,6 +97,26 @@ def _settings_of(
     return {kind: asdict(settings.boosting.get(kind, BoostingSettings())) for kind in samples}
 
 
+def mean_residuals(kind: str, every: Samples, of: Samples, settings: Settings) -> Floats:
+    """Residuals in z of rows, by trees for the means alone: a model without all else.
+
+    All rounds are fitted: rows for early stopping may be too few here to tell when to stop.
+
+    Args:
+        kind: of the rows.
+        every: rows to fit on; their split is that of `split_of`.
+        of: rows to predict, shape (n, f).
+        settings: hyper-parameters.
+
+    Returns:
+        Shape (n, KPIs); NaN where there is no KPI.
+
+    Raises:
+        DatasetError: a side of the split is empty.
+    """
+    return KindFit(kind, every, settings, lambda _: None).mean_residuals(of)
+
+
 class KindFit:
     """The fit of one kind of element."""
 
@@ -169,6 +189,12 @@ class KindFit:
         sizes = abs(self._residuals(samples, self._means))
         known = np.isfinite(sizes).any(axis=0)
         return float(np.nanmean(sizes[:, known], axis=0).mean())
+
+    def mean_residuals(self, of: Samples) -> Floats:
+        """Fit the means alone, without early stopping, and give the residuals of some rows."""
+        self._stop = self._stop.where(np.zeros(len(self._stop), bool))
+        groups = _booster_groups(self._targets).items()
+        return self._residuals(of, [self._fit_group(*group) for group in groups])
 
     def _fit_group(self, name: str, members: list[int]) -> BoosterFile:
         self._say(f"{self.kind}: {name}")

@@ -76,6 +76,8 @@ class Network:
     """Index of the flow among the flows of its user."""
     row_direction: Ints
     """0 downlink, 1 uplink."""
+    row_is_data: NDArray[np.bool_]
+    """Whether it carries a flow's data, and not what answers them."""
     row_kind: Ints
     """Index in `FLOW_KINDS`."""
     row_class: Ints
@@ -208,6 +210,7 @@ def network_of(scenario: ScenarioConfig) -> Network:
         row_ue=np.array([r.ue for r in rows]),
         row_flow=np.array([r.flow for r in rows]),
         row_direction=np.array([r.direction for r in rows]),
+        row_is_data=np.array([r.is_data for r in rows]),
         row_kind=np.array([FLOW_KINDS.index(r.kind) for r in rows]),
         row_class=np.array([classes.index(r.flow_class) for r in rows]),
         row_packet_bits=np.array([r.packet_bits for r in rows]),
@@ -245,6 +248,7 @@ class _Row:
     flow_class: str
     packet_bits: float
     per_second: float
+    is_data: bool
     application: int = -1
 
 
@@ -253,19 +257,21 @@ def _flow_rows(scenario: ScenarioConfig) -> list[_Row]:
     per_group = {}
     every = scenario.edge.applications if scenario.edge else ()
     for group in scenario.users:
-        kinds: list[tuple[str, int, str, float, float, int, int]] = []
+        kinds: list[tuple[str, int, str, float, float, int, bool, int]] = []
         names = scenario.flow_names(group)
         for index, item in enumerate(group.traffic):
             direction = DIRECTIONS.index("dl" if item.direction == "downlink" else "ul")
             both = item.kind in (TCP, HTTP)
             for d in (0, 1) if both else (direction,):
-                kinds.append((names[index], index, item.kind, *_source(item), d, -1))
+                kinds.append(
+                    (names[index], index, item.kind, *_source(item), d, d == direction, -1)
+                )
         for offset, app in enumerate(scenario.applications(group)):
             index = len(group.traffic) + offset
             hz = 1e3 / app.interval_ms
             which = [a.name for a in every].index(app.name)
             for d, kind, kb in ((0, RESPONSE, app.response_kb), (1, REQUEST, app.request_kb)):
-                kinds.append((app.name, index, kind, kb * 8e3, hz, d, which))
+                kinds.append((app.name, index, kind, kb * 8e3, hz, d, True, which))
         per_group[group.name] = kinds
     return [
         _Row(
@@ -276,10 +282,11 @@ def _flow_rows(scenario: ScenarioConfig) -> list[_Row]:
             flow_class=f"{group.name}/{name}/{DIRECTIONS[d]}",
             packet_bits=bits,
             per_second=hz,
+            is_data=is_data,
             application=app,
         )
         for ue, group in enumerate(scenario.ue_groups)
-        for name, flow, kind, bits, hz, d, app in per_group[group.name]
+        for name, flow, kind, bits, hz, d, is_data, app in per_group[group.name]
     ]
 
 

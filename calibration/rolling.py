@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from calibration.features.edges import Jobs
 from calibration.features.rows import Rows, sum_into
 from calibration.network import Floats, Network
 from calibration.trajectory import Table, Trajectory
-from experiment_model import ExperimentModel
+from experiment_model import ExperimentModel, ModelError
 
 LATENCIES = ("latency_ms", "latency_p95_ms", "jitter_ms", "within_budget_pct")
 """That only packets that arrive have."""
@@ -56,6 +56,11 @@ def moments_of(run: Trajectory, intervals: Sequence[int] | NDArray[Any]) -> Mome
     )
 
 
+def can_roll(kinds: Collection[str]) -> bool:
+    """Whether a model that knows some kinds of elements can roll on."""
+    return {"cell", "slice", "class", "network"} <= set(kinds)
+
+
 class Roll:
     """B copies of a network that run side by side on a model.
 
@@ -64,6 +69,9 @@ class Roll:
         start: from where.
         group: label of the rows, which picks the model's interval tables.
         rng: draws KPIs and handovers that vary as simulated ones do; without one, KPIs are means.
+
+    Raises:
+        ModelError: the model does not know a kind of element that the network has.
     """
 
     def __init__(
@@ -74,7 +82,15 @@ class Roll:
         rng: np.random.Generator | None = None,
     ) -> None:
         self._model, self._group, self._rng = model, group, rng
-        self._kinds = [kind for kind in ROWS if kind in model.kinds]
+        network = start.network
+        has = {"link": network.link_names, "edge": network.edge_names,
+               "application": network.application_names}  # fmt: skip
+        self._kinds = [kind for kind in ROWS if has.get(kind, True)]
+        if missing := [kind for kind in self._kinds if kind not in model.kinds]:
+            raise ModelError(
+                f"the model does not know {', '.join(missing)}, which the network has, so that it "
+                f"cannot roll on; it knows {', '.join(model.kinds)}"
+            )
         self._scores: dict[str, Floats] = {}
         self.steps = 0
         self.rows: dict[str, Rows] = {}

@@ -102,7 +102,7 @@ def _nothing_to_judge(model: ExperimentModel, samples: Mapping[str, Samples]) ->
     )
 
 
-def _columns(model: ExperimentModel, kind: str) -> list[int]:
+def columns_of(model: ExperimentModel, kind: str) -> list[int]:
     """Columns of the samples' KPIs, in the model's order."""
     names = [target.name for target in TARGETS[kind]]
     wanted = [kpi.name for kpi in model.kpis(kind)]
@@ -122,7 +122,7 @@ def _kind(
     baseline_rows: int,
     rng: np.random.Generator,
 ) -> KindReport:
-    columns = _columns(model, test.kind)
+    columns = columns_of(model, test.kind)
     true = test.y[:, columns].astype(float)
     predicted = predict(model, test, true, rng)
     targets = {column: TARGETS[test.kind][column] for column in columns}
@@ -137,6 +137,10 @@ def _kind(
         rows=len(test),
         features=len(test.features),
         in_distribution_pct=100 * float(predicted.in_distribution.mean()),
+        in_distribution_pct_of={
+            str(name): 100 * float(predicted.in_distribution[test.scenario == name].mean())
+            for name in np.unique(test.scenario)
+        },
         kpis=kpis,
     )
 

@@ -66,6 +66,8 @@ class Scores(Part):
     equal."""
     rmse: Figure = None
     mae: Figure = None
+    mae_error: Figure = None
+    """Standard error of `mae`, with rows of one configuration as one cluster."""
     bias: Figure = None
     """Mean of predicted minus true."""
     wasserstein: Figure = None
@@ -123,6 +125,8 @@ class KindReport(Part):
     features: NonNegativeInt
     in_distribution_pct: Figure = None
     """Rows that the model holds to be like those it was fitted on."""
+    in_distribution_pct_of: dict[str, Figure] = {}
+    """The same by scenario."""
     kpis: dict[str, KpiReport]
 
 

@@ -164,6 +164,7 @@ def scores(
         range=span,
         rmse=rmse,
         mae=float(np.mean(abs(errors))),
+        mae_error=_clustered_error(abs(errors), cluster[rows]),
         bias=float(np.mean(errors)),
         wasserstein=float(wasserstein_distance(predicted.sampled[rows, kpi], y)),
         coverage_pct=100 * float(inside.mean()),
@@ -187,6 +188,19 @@ def _clustered_error(values: Floats, cluster: Indices) -> float:
     _, number = np.unique(cluster, return_inverse=True)
     sums = np.bincount(number, values - values.mean())
     return float(np.sqrt(np.sum(sums**2)) / len(values))
+
+
+def mean_by_cluster(values: Floats, cluster: Indices) -> tuple[float, float | None]:
+    """A mean and its standard error; rows of one cluster go together.
+
+    As in the coverage of a report, with the correction G/(G-1) of its square for G clusters; there
+    is no error where there is only one.
+    """
+    n = len(np.unique(cluster))
+    mean = float(np.mean(values))
+    if n < 2:
+        return mean, None
+    return mean, _clustered_error(values, cluster) * float(np.sqrt(n / (n - 1)))
 
 
 def value_range(true: Floats) -> float | None:

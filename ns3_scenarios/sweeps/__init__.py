@@ -6,14 +6,15 @@ the ones that are missing. A run is fully determined by the specification, so th
 the same dataset, byte for byte, on any number of processes and after any number of interruptions.
 """
 
-from ns3_scenarios.sweeps.design import Config, Plan, Run, plan
-from ns3_scenarios.sweeps.runner import Progress, sweep
+from ns3_scenarios.sweeps.design import Config, Plan, Run, plan, spec_of
+from ns3_scenarios.sweeps.runner import Progress, run_plan, sweep
 from ns3_scenarios.sweeps.schedules import draw_action
-from ns3_scenarios.sweeps.spec import SweepSpec, load_spec, parse_spec
+from ns3_scenarios.sweeps.spec import Point, SweepSpec, load_spec, parse_spec
 
 __all__ = [
     "Config",
     "Plan",
+    "Point",
     "Progress",
     "Run",
     "SweepSpec",
@@ -21,5 +22,7 @@ __all__ = [
     "load_spec",
     "parse_spec",
     "plan",
+    "run_plan",
+    "spec_of",
     "sweep",
 ]

@@ -26,8 +26,16 @@ from ns3_scenarios.controls import (
 from ns3_scenarios.errors import ControlError, SweepError, UserError
 from ns3_scenarios.library import parse_model
 from ns3_scenarios.scenario import ScenarioConfig
+from ns3_scenarios.storage import Manifest
 from ns3_scenarios.sweeps.schedules import draw_schedule
-from ns3_scenarios.sweeps.spec import FIXED, RandomPiecewise, Scalar, SweepSpec, Variation
+from ns3_scenarios.sweeps.spec import (
+    FIXED,
+    RandomPiecewise,
+    Scalar,
+    SweepSpec,
+    Variation,
+    parse_spec,
+)
 
 SCENARIO, CONTROLS = "scenario.", "controls."
 
@@ -64,12 +72,23 @@ class Run:
 class Plan:
     """Everything that a sweep will simulate."""
 
-    spec: SweepSpec
+    spec: SweepSpec | None
+    """None if the runs do not follow from one."""
     parameters: tuple[str, ...]
     """Paths of the varied fields."""
     configs: tuple[Config, ...]
     """Without repetition: points that make equal configurations count once."""
     runs: tuple[Run, ...]
+
+    @property
+    def scenario(self) -> str:
+        """Name of the scenario."""
+        return self.spec.scenario.name if self.spec else self.configs[0].scenario.name
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """All seeds."""
+        return self.spec.seeds if self.spec else tuple(sorted({run.seed for run in self.runs}))
 
 
 def plan(spec: SweepSpec) -> Plan:
@@ -84,9 +103,32 @@ def plan(spec: SweepSpec) -> Plan:
     configs: dict[str, Config] = {}
     for values in _points(spec, dimensions):
         config = _config(base, values)
-        configs.setdefault(config.key, config)
+        if configs.setdefault(config.key, config) is not config and spec.points:
+            raise SweepError(f"two points are equal: {_shown(values)}; leave one of them out")
     runs = tuple(_runs(spec, list(configs.values())))
-    return Plan(spec, tuple(dimensions), tuple(configs.values()), runs)
+    parameters = tuple(spec.points[0].values if spec.points else dimensions)
+    return Plan(spec, parameters, tuple(configs.values()), runs)
+
+
+def spec_of(manifest: Manifest) -> SweepSpec:
+    """The specification of a dataset that a sweep has made.
+
+    A manifest keeps the order of the varied fields in `parameters` alone, and the points of a
+    design depend on it.
+
+    Raises:
+        SweepError: no sweep has made the dataset, or the specification is impossible today.
+    """
+    if manifest.spec is None:
+        raise SweepError("the dataset is not of a sweep")
+    spec = parse_spec(manifest.spec, "the specification in the manifest")
+    place = {path: index for index, path in enumerate(manifest.parameters)}
+    names: dict[str, list[str]] = {}
+    for pattern in spec.vary:
+        one = spec.model_copy(update={"vary": {pattern: spec.vary[pattern]}})
+        names[pattern] = [path for path, _ in _dimensions(one)]
+    order = sorted(spec.vary, key=lambda pattern: min(place.get(p, 0) for p in names[pattern]))
+    return spec.model_copy(update={"vary": {pattern: spec.vary[pattern] for pattern in order}})
 
 
 def _dimensions(spec: SweepSpec) -> Iterator[tuple[str, Variation]]:
@@ -130,7 +172,8 @@ def _check_no_overlap(spec: SweepSpec) -> None:
             f"schedule.controls gives {min(ranges & fixed)} a range and fixes it; leave out one of "
             "them"
         )
-    for path in spec.vary:
+    listed = spec.points[0].values if spec.points else {}
+    for path in (*spec.vary, *listed):
         if path.startswith(CONTROLS):
             both = ranges & set(state.expand(path.removeprefix(CONTROLS)))
             if both:
@@ -142,6 +185,9 @@ def _check_no_overlap(spec: SweepSpec) -> None:
 
 def _points(spec: SweepSpec, dimensions: dict[str, Variation]) -> Iterator[dict[str, Scalar]]:
     """The values of all axes, point by point."""
+    if spec.points:
+        yield from (point.values for point in spec.points)
+        return
     paths = list(dimensions)
     if spec.design == "grid":
         try:

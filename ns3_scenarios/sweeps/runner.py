@@ -64,7 +64,7 @@ WITHOUT_WORKER = 10
 VERSIONS = ("code_version", "ran_hash", "ns3_version")
 """Fields of manifest and provenance that are the same in all of a dataset."""
 #: Fields of a specification that may grow without making runs that exist another dataset's.
-GROWING = ("seeds", "n_configs", "description")
+GROWING = ("seeds", "n_configs", "points", "description")
 
 
 @dataclass(frozen=True)
@@ -186,11 +186,27 @@ def sweep(
             f"jobs={jobs} is not allowed with a Dask scheduler; its workers decide how many runs "
             "are simulated at the same time"
         )
-    jobs = 1 if jobs is None else jobs
+    return run_plan(
+        _planned(spec), out, 1 if jobs is None else jobs, on_progress, on_interval, scheduler
+    )
+
+
+def run_plan(
+    whole: Plan,
+    out: str | Path,
+    jobs: int = 1,
+    on_progress: OnProgress | None = None,
+    on_interval: OnInterval | None = None,
+    scheduler: str | None = None,
+) -> Dataset:
+    """Simulate all runs of a plan that the dataset does not have yet; see `sweep`.
+
+    Raises:
+        SixgError: see `sweep`.
+    """
     if jobs < 1:
         raise SweepError(f"jobs={jobs} is not allowed; it must be 1 or more")
     folder = Path(out)
-    whole = _planned(spec)
     with connected(scheduler) if scheduler else nullcontext() as client, _locked(folder):
         book = _open_book(folder, whole)
         try:
@@ -277,11 +293,11 @@ def _manifest(whole: Plan) -> Manifest:
         code_version=code_version(),
         ran_hash=source_hash(),
         ns3_version=ns3_version(),
-        scenario=whole.spec.scenario.name,
+        scenario=whole.scenario,
         parameters=whole.parameters,
         configs=tuple(config.key for config in whole.configs),
-        seeds=whole.spec.seeds,
-        spec=whole.spec.model_dump(mode="json"),
+        seeds=whole.seeds,
+        spec=whole.spec.model_dump(mode="json") if whole.spec else None,
     )
 
 

@@ -6,7 +6,7 @@
       scenario.carriers.0.bandwidth_mhz: {values: [20, 40]}
       scenario.users.video.traffic.0.rate_mbps: {min: 4, max: 40, log: true}
       controls.cells.*.tx_power_dbm: {min: 30, max: 44, each: true}
-    design: sobol                         # or latin_hypercube, grid, random
+    design: sobol                         # or latin_hypercube, grid, random, listed
     n_configs: 16
     seeds: 1-4                            # or replications: 4
     seeds_per_config: 2                   # in turn; without it each configuration has all
@@ -17,6 +17,12 @@
         cells.*.handover: auto            # everything below, each in its own sensible range
         cells.*.handover.ttt_ms: fixed    # but not this
     random_faults: {mean_gap_s: 2}        # instead of the scenario's; drawn by the seed
+
+A `listed` design has no `vary`, `n_configs` and `seeds`; it says each run by itself:
+
+    design: listed
+    points:
+      - {seed: 3, values: {scenario.users.video.traffic.0.rate_mbps: 17}}
 
 A path goes through a list by an item's name or index, and through anything by `*`. Any field of
 `random_faults` can be varied too, as `scenario.random_faults.mean_gap_s`; where the scenario has
@@ -37,7 +43,7 @@ from ns3_scenarios.library import is_path, load_scenario, parse_model, read_yaml
 from ns3_scenarios.scenario import Model, RandomFaults, ScenarioConfig
 
 Scalar = bool | int | float | str
-Design = Literal["sobol", "latin_hypercube", "grid", "random"]
+Design = Literal["sobol", "latin_hypercube", "grid", "random", "listed"]
 
 MAX_SEED = 2**31 - 1
 MAX_CONFIGS = 1_000_000
@@ -194,6 +200,13 @@ ScheduleSpec = Annotated[Constant | RandomPiecewise | Replay, Field(discriminato
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 
 
+class Point(Model):
+    """One run of a listed design."""
+
+    seed: Seed
+    values: dict[str, Scalar] = Field(description="What the fields are, by path.")
+
+
 class SweepSpec(Model):
     """A sweep: a scenario, what varies, how often it is repeated, what changes in mid-run."""
 
@@ -216,6 +229,9 @@ class SweepSpec(Model):
         ge=1,
         description="Each configuration takes the next so many of the seeds, round and round.",
     )
+    points: tuple[Point, ...] = Field(
+        default=(), max_length=MAX_CONFIGS, description="The runs of a listed design."
+    )
     schedule: ScheduleSpec = Constant()
     random_faults: RandomFaults | None = Field(
         default=None, description="Instead of the scenario's; `{}` switches them on."
@@ -236,7 +252,28 @@ class SweepSpec(Model):
             data["seeds"] = range(1, count + 1)
         if "seeds" in data:
             data["seeds"] = _seeds(data["seeds"])
+        if data.get("design") == "listed":
+            data = {"seeds": _seeds_of_points(data.get("points")), "seeds_per_config": 1} | data
         return data
+
+    @model_validator(mode="after")
+    def _is_listed_or_not(self) -> Self:
+        if self.design != "listed":
+            if self.points:
+                raise ValueError(f"points go with design='listed', not with {self.design!r}")
+            return self
+        if not self.points:
+            raise ValueError("points are missing; a listed design needs them")
+        own: dict[str, Any] = {
+            "vary": {},
+            "n_configs": None,
+            "seeds": tuple(dict.fromkeys(point.seed for point in self.points)),
+            "seeds_per_config": 1,
+        }
+        for name, value in own.items():
+            if getattr(self, name) != value:
+                raise ValueError(f"{name} does not go with a listed design, whose points say it")
+        return self
 
     @field_validator("scenario", mode="before")
     @classmethod
@@ -256,13 +293,19 @@ class SweepSpec(Model):
                 f"seeds_per_config={self.seeds_per_config} must not exceed the "
                 f"{len(self.seeds)} seeds"
             )
-        for path in self.vary:
+        listed = self.points[0].values if self.points else {}
+        for point in self.points:
+            if odd := sorted(listed.keys() ^ point.values.keys()):
+                raise ValueError(f"all points must say the same fields; {odd[0]!r} differs")
+        for path in (*self.vary, *listed):
             if not path.startswith(("scenario.", "controls.")):
                 raise ValueError(f"vary.{path} must start with 'scenario.' or 'controls.'")
         return self
 
     def seeds_of(self, config: int) -> tuple[int, ...]:
         """The seeds of a configuration, by its place in the design."""
+        if self.points:
+            return (self.points[config].seed,)
         count = self.seeds_per_config
         if count is None:
             return self.seeds
@@ -308,6 +351,16 @@ def parse_spec(data: Any, source: str = "sweep") -> SweepSpec:
         return parse_model(SweepSpec, data, source, SweepError)
     except ScenarioError as error:
         raise ScenarioError(f"{source}: scenario: {error}") from None
+
+
+def _seeds_of_points(points: Any) -> Any:
+    """Their seeds, once each; what is wrong with points is for their own checks to say."""
+    seeds = [
+        point.seed if isinstance(point, Point) else point.get("seed", 0)
+        for point in (points if isinstance(points, list | tuple) else ())
+        if isinstance(point, dict | Point)
+    ]
+    return tuple(dict.fromkeys(seeds)) or (1,)
 
 
 def _seeds(given: Any) -> Any:

@@ -3,6 +3,10 @@
 
 import pytest
 
+from calibration.boosting import BoostingSettings
+from calibration.calibrating import calibrate
+from calibration.features import ROWS
+from calibration.fitting import Settings
 from calibration.samples import read_runs
 from ns3_scenarios.sweeps import parse_spec, sweep
 
@@ -38,3 +42,17 @@ def dataset(tmp_path_factory):
 def runs(dataset):
     """Some runs: what names them, and their arrays."""
     return [run for run, _ in zip(read_runs(dataset), range(6), strict=False)]
+
+
+@pytest.fixture(scope="session")
+def quick():
+    """Settings of a fit that takes seconds."""
+    boosting = dict.fromkeys(ROWS, BoostingSettings(n_rounds=25, max_depth=4))
+    return Settings(boosting=boosting, threads=1)
+
+
+@pytest.fixture(scope="session")
+def model(dataset, quick, tmp_path_factory):
+    """A model of the dataset, and its report."""
+    path = tmp_path_factory.mktemp("model") / "small"
+    return path, calibrate([dataset.path], path, quick)

@@ -11,25 +11,15 @@ import numpy as np
 import pytest
 
 from calibration import calibrating
-from calibration.boosting import BoostingSettings
 from calibration.calibrating import calibrate, validate_on
 from calibration.features import ROWS, Radio, steps_of
-from calibration.fitting import Fitted, Settings, fit
+from calibration.fitting import Fitted, fit
 from calibration.samples import samples_of_datasets
 from experiment_model import ExperimentModel, ModelError, write_model
 from experiment_model.storage import read_model
 from ns3_scenarios.sweeps import parse_spec, sweep
 
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = Settings(
-    boosting=dict.fromkeys(ROWS, BoostingSettings(n_rounds=25, max_depth=4)), threads=1
-)
-
-
-@pytest.fixture(scope="module")
-def model(dataset, tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "small"
-    return path, calibrate([dataset.path], path, QUICK)
 
 
 def run(*arguments):
@@ -89,20 +79,20 @@ def _scaled(matrix, columns, factor):
     return changed
 
 
-def test_equal_traces_give_equal_models(dataset, tmp_path):
+def test_equal_traces_give_equal_models(dataset, quick, tmp_path):
     samples = {
         kind: every
         for kind, every in samples_of_datasets([dataset.path]).items()
         if kind in ("edge", "link")
     }
     for name in ("one", "two"):
-        fitted = fit(samples, QUICK)
+        fitted = fit(samples, quick)
         write_model(tmp_path / name, fitted.spec, fitted.boosters)
     contents = [{f.name: f.read_bytes() for f in (tmp_path / n).iterdir()} for n in ("one", "two")]
     assert contents[0] == contents[1]
 
 
-def test_model_without_a_verdict_is_never_written(model, dataset, tmp_path, monkeypatch):
+def test_model_without_a_verdict_is_never_written(model, quick, dataset, tmp_path, monkeypatch):
     path, _ = model
     spec, files = read_model(path)
     out = tmp_path / "model"
@@ -112,11 +102,11 @@ def test_model_without_a_verdict_is_never_written(model, dataset, tmp_path, monk
         raise KeyboardInterrupt
 
     monkeypatch.setattr(calibrating, "samples_of_datasets", lambda *_, **__: {})
-    monkeypatch.setattr(calibrating, "fit", lambda *_: Fitted(spec, files))
+    monkeypatch.setattr(calibrating, "fit_to_roll", lambda *_, **__: Fitted(spec, files))
     monkeypatch.setattr(calibrating, "validate", ended)
     for folder in (out, tmp_path / "new"):
         with pytest.raises(KeyboardInterrupt):
-            calibrate([dataset.path], folder, QUICK)
+            calibrate([dataset.path], folder, quick)
     assert read_model(out) == (spec, files)
     assert [each.name for each in tmp_path.iterdir()] == ["model"]
 

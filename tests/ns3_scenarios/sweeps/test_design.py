@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from ns3_scenarios.controls import ControlState, check_schedule
 from ns3_scenarios.errors import ScenarioError, SweepError
 from ns3_scenarios.library import load_scenario, scenario_text
+from ns3_scenarios.storage import Manifest
 from ns3_scenarios.sweeps import load_spec, parse_spec, plan
+from ns3_scenarios.sweeps import spec_of as spec_of_dataset
 from ns3_scenarios.sweeps.spec import Variation
 
 BASE: dict[str, Any] = {"scenario": "quickstart", "duration_s": 2}
@@ -534,3 +536,70 @@ def test_unreadable_specification_is_named(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("vary: {")
     with pytest.raises(SweepError, match=r"bad\.yaml is not YAML at line"):
         load_spec(tmp_path / "bad.yaml")
+
+
+# Listed runs
+
+
+RATE = "scenario.users.video.traffic.0.rate_mbps"
+
+
+def point(seed: int, rate_mbps: float) -> dict[str, Any]:
+    return {"seed": seed, "values": {RATE: rate_mbps}}
+
+
+def test_listed_design_has_the_listed_runs_and_survives_its_manifest():
+    spec = spec_of(design="listed", points=[point(7, 5), point(3, 9), point(7, 12)])
+    runs = plan(spec).runs
+    assert [run.seed for run in runs] == [7, 3, 7]
+    assert [run.config.values[RATE] for run in runs] == [5, 9, 12]
+    assert parse_spec(spec.model_dump(mode="json")) == spec
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"design": "listed"}, "points are missing; a listed design needs them"),
+        ({"points": [point(1, 5)]}, "points go with design='listed', not with 'sobol'"),
+        ({"design": "listed", "points": [point(1, 5)], "seeds": "2"}, "seeds does not go with"),
+        (
+            {"design": "listed", "points": [point(1, 5), {"seed": 2, "values": {}}]},
+            "all points must say the same fields",
+        ),
+        ({"design": "listed", "points": [{"seed": 1, "values": {"x": 1}}]}, "vary.x must start"),
+    ],
+)
+def test_impossible_listed_design_is_one_clear_error(fields: dict[str, Any], says: str):
+    with pytest.raises(SweepError, match=says):
+        spec_of(**fields)
+
+
+def test_equal_points_are_refused():
+    with pytest.raises(SweepError, match="two points are equal"):
+        plan(spec_of(design="listed", points=[point(1, 5), point(2, 5)]))
+
+
+def test_specification_in_a_manifest_has_its_fields_in_the_old_order():
+    vary = {
+        "scenario.users.web.traffic.1.rate_mbps": {"min": 4, "max": 40},
+        RATE: {"min": 4, "max": 30},
+        **{path: {**given, "each": True} for path, given in POWER.items()},
+        "scenario.layout.isd_m": {"min": 150, "max": 400},
+    }
+    whole = plan(spec_of(vary=vary, n_configs=2))
+    written = json.dumps(whole.spec.model_dump(mode="json"), sort_keys=True)
+    manifest = Manifest(
+        code_version="",
+        ran_hash="",
+        ns3_version="",
+        scenario="quickstart",
+        parameters=whole.parameters,
+        configs=tuple(config.key for config in whole.configs),
+        seeds=whole.seeds,
+        spec=json.loads(written),
+    )
+    again = spec_of_dataset(manifest)
+    assert list(again.vary) == list(vary)
+    longer = plan(again.model_copy(update={"n_configs": 5}))
+    assert tuple(config.key for config in longer.configs[:2]) == manifest.configs
+    assert len({config.key for config in longer.configs}) == 5
