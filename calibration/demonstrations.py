@@ -64,7 +64,7 @@ def demonstrations(
             roll.step(_at(run.controls, at), _at(run.outside, at))
             if (mine := kept == step).any():
                 for kind in KINDS:
-                    if len(rows := roll.rows[kind]):
+                    if rows := roll.rows.get(kind):
                         every = int(np.prod(rows.shape[1:]))
                         y = targets[kind].reshape(run.n_intervals - 1, every, -1)
                         parts.setdefault(kind, []).append(
