@@ -31,7 +31,8 @@ default-model: install
 	for design in calibration/design/*.yaml; do \
 	    $(sixg) sweep $$design --out build/traces/$$(basename $$design .yaml) --jobs $(JOBS) || exit; \
 	done
-	$(sixg) calibrate build/traces/* --out experiment_model/default --html build/default-model.html
+	$(sixg) calibrate build/traces/* --out experiment_model/default --what-ifs 3 \
+	    --html build/default-model.html
 
 lint: install
 	$(python) -m ruff check

@@ -342,7 +342,11 @@ def test_scenario_path_starts_at_the_specifications_folder(
 
 
 ROOT = Path(__file__).parents[3]
-PUBLISHED = (*ROOT.glob("examples/*_sweep.yaml"), *ROOT.glob("calibration/design/*.yaml"))
+PUBLISHED = (
+    *ROOT.glob("examples/*_sweep.yaml"),
+    *ROOT.glob("calibration/design/*.yaml"),
+    *ROOT.glob("benchmarks/*/*.yaml"),
+)
 
 
 @pytest.mark.parametrize("path", sorted(PUBLISHED), ids=lambda path: path.stem)
