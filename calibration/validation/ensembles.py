@@ -32,7 +32,7 @@ class Ensembles:
     def __init__(self, steps: int, seed: int = 0) -> None:
         self.steps = steps
         self._rng = np.random.default_rng(seed)
-        self._found: dict[tuple[str, int], list[tuple[Floats, Floats, float]]] = {}
+        self._found: dict[tuple[str, int], dict[str, list[tuple[Floats, Floats]]]] = {}
 
     def add(self, model: ExperimentModel, identity: Run, run: Trajectory) -> None:
         """Roll out over a run, with its controls, faults and open-loop traffic."""
@@ -51,32 +51,33 @@ class Ensembles:
                     drawn = now[kpi].reshape(DRAWS, -1)
                     true = real[starts + step].ravel()
                     known = np.isfinite(true) & np.isfinite(drawn).all(0)
-                    pair = drawn[:, known], true[known], float(np.nanstd(real))
-                    self._found.setdefault((kpi, step), []).append(pair)
+                    scenarios = self._found.setdefault((kpi, step), {})
+                    scenarios.setdefault(identity[0], []).append((drawn[:, known], true[known]))
 
     def merge(self, other: Ensembles) -> None:
         """Take the roll-outs over other runs in."""
-        for key, found in other._found.items():
-            self._found.setdefault(key, []).extend(found)
+        for key, scenarios in other._found.items():
+            for scenario, found in scenarios.items():
+                self._found.setdefault(key, {}).setdefault(scenario, []).extend(found)
 
     def table(self) -> Table:
-        """Per KPI and horizon: bias, spread and coverage of the roll-outs."""
+        """Per KPI and horizon: bias and spread, medians over scenarios, and coverage of all."""
         columns = ("KPI of network", "steps ahead", "values", "bias / sd of NS-3",
                    "sd drawn / sd of NS-3", "80 % intervals hold, %")  # fmt: skip
         rows = []
-        for (kpi, step), found in self._found.items():
-            parts = [(d / sd, t / sd) for d, t, sd in found if sd > 0 and len(t)]
-            if not parts:
-                continue
-            drawn = np.concatenate([d for d, _ in parts], axis=1)
-            true = np.concatenate([t for _, t in parts])
-            below = (drawn < true).sum(0) + self._rng.random(len(true)) * (
-                (drawn == true).sum(0) + 1
-            )
-            covered = 100 * np.mean(abs(below / (DRAWS + 1) - 0.5) <= 0.4)
-            bias = drawn.mean() - true.mean()
-            spread = drawn.std() / true.std() if true.std() > 0 else np.nan
-            figures = (bias, spread, covered)
-            shown = [round(float(f), 3) if np.isfinite(f) else None for f in figures]
-            rows.append((kpi, step, len(true), *shown))
+        for (kpi, step), scenarios in self._found.items():
+            biases, spreads, inside = [], [], []
+            for found in scenarios.values():
+                drawn = np.concatenate([d for d, _ in found], axis=1)
+                true = np.concatenate([t for _, t in found])
+                below = (drawn < true).sum(0)
+                ties = self._rng.random(len(true)) * ((drawn == true).sum(0) + 1)
+                inside.append(abs((below + ties) / (DRAWS + 1) - 0.5) <= 0.4)
+                if len(true) and (sd := true.std()) > 0:
+                    biases.append((drawn.mean() - true.mean()) / sd)
+                    spreads.append(drawn.std() / sd)
+            held = np.concatenate(inside)
+            if biases:
+                figures = np.median(biases), np.median(spreads), 100 * held.mean()
+                rows.append((kpi, step, len(held), *(round(float(f), 3) for f in figures)))
         return Table(columns=columns, rows=tuple(rows))

@@ -146,12 +146,15 @@ class Errors:
         return sum(n for *_, n in self._squares[kpi])
 
     def nrmse(self, kpi: tuple[str, str]) -> Floats:
-        """Error to the KPI's standard deviation in its scenario, by steps ahead, less one."""
-        return np.asarray(np.sqrt(np.mean([mse for mse, *_ in self._squares[kpi]], axis=0)))
+        """RMSE to the KPI's standard deviation in a scenario, by steps ahead, less one.
+
+        The median over scenarios: in some, a KPI hardly varies.
+        """
+        return np.asarray(np.sqrt(np.median([mse for mse, *_ in self._squares[kpi]], axis=0)))
 
     def persistence(self, kpi: tuple[str, str]) -> float:
         """The same when the last KPI is taken to stay, all steps ahead."""
-        return float(np.sqrt(np.nanmean([p for _, p, *_ in self._squares[kpi]])))
+        return float(np.sqrt(np.nanmedian([p for _, p, *_ in self._squares[kpi]])))
 
 
 class Networks:
@@ -317,8 +320,8 @@ def _section(parts: _Parts) -> Section:
         text=(
             "The model runs on from what it has predicted, from every interval of some runs that "
             "were kept apart, with the controls, faults and open-loop traffic of the run. Errors "
-            "are to the standard deviation of the KPI in its scenario, root mean square over "
-            "scenarios, for the same intervals at all horizons. Whole networks: relative error of "
+            "are to the standard deviation of the KPI in its scenario, the median over scenarios, "
+            "for the same intervals at all horizons. Whole networks: relative error of "
             "their throughput and mean latency, averaged over the roll-out. Drawn roll-outs: "
             f"{DRAWS} of them from one start, beside what NS-3 did. Responses: averages over all "
             "events of a kind, NS-3 beside a roll-out that starts in the interval before."
