@@ -3,8 +3,8 @@
 
 python benchmarks/speed_up.py [--only NAME ...] [--json]
 
-Both run the same intervals of the same networks on one core. For the model, features, predictions and
-what is carried on count; for NS-3 everything but the start of the worker.
+Both run the same intervals of the same networks on one core. For the model, features, predictions
+and what is carried on count; for NS-3 everything but the start of the worker.
 """
 
 from __future__ import annotations
