@@ -85,6 +85,7 @@ def test_one_moment_gives_the_rows_that_many_give(runs, kind):
             at(whole.controls_now),
             at(whole.outside),
             at(whole.outside_now),
+            whole.age_intervals[moment : moment + 1],
         )
         for name, values in ROWS[kind](Radio(single)).columns.items():
             assert values[0] == pytest.approx(every[name][moment], rel=1e-5, nan_ok=True), name

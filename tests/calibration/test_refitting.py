@@ -40,7 +40,7 @@ def model(dataset, hasty, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "hasty"
     samples = samples_of_datasets([dataset.path])
     samples = {kind: samples[kind] for kind in KINDS}
-    judged_and_written(fit(samples, hasty), path, samples, [dataset.path], lambda _: None)
+    judged_and_written(fit(samples, hasty), path, samples, [dataset.path], on_step=lambda _: None)
     return path
 
 

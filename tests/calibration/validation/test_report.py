@@ -111,6 +111,7 @@ def test_json_is_read_back_as_it_was(report: ValidationReport, tmp_path: Path) -
         "mae",
         "bias",
         "wasserstein",
+        "mae_error",
         "coverage_pct",
         "coverage_error_pct",
         "plain_coverage_pct",
