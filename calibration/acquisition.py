@@ -20,6 +20,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.preprocessing import StandardScaler
 
 from calibration.boosting import BoostingSettings
+from calibration.checks import Run
 from calibration.fitting import Settings, mean_residuals
 from calibration.samples import Samples, split_of
 from calibration.targets import TARGETS
@@ -28,8 +29,6 @@ from ns3_scenarios.controls import ControlState, Schedule
 from ns3_scenarios.scenario import ScenarioConfig
 
 Floats = NDArray[np.float64]
-Identity = tuple[str, str, int]
-"""Scenario, configuration and seed of a run."""
 Strategy = Literal["random", "novelty", "error", "disagreement", "error_novelty"]
 
 FOLDS = 3
@@ -143,7 +142,7 @@ def held_out_errors(
     threads: int = 0,
     seed: int = 0,
     on_step: Callable[[str], None] | None = None,
-) -> dict[Identity, HeldOut]:
+) -> dict[Run, HeldOut]:
     """Errors on runs of training seeds, each by quick models that were fitted without it.
 
     The configurations that are fitted on are dealt out to `FOLDS` parts, and each quick model lacks
@@ -153,8 +152,8 @@ def held_out_errors(
     Raises:
         DatasetError: there are too few configurations.
     """
-    errors: dict[Identity, list[float]] = {}
-    spreads: dict[Identity, list[float]] = {}
+    errors: dict[Run, list[float]] = {}
+    spreads: dict[Run, list[float]] = {}
     for kind in kinds or samples:
         every = samples[kind].in_split("fit", "stop", "conformal")
         fold = _folds(every, seed)
@@ -200,7 +199,7 @@ def variances(samples: Samples) -> Floats:
     return np.asarray(table[of_row])
 
 
-def _by_run(samples: Samples, values: Floats) -> dict[Identity, float]:
+def _by_run(samples: Samples, values: Floats) -> dict[Run, float]:
     """Mean over rows, then over KPIs, of each run that has any."""
     known = np.isfinite(values)
     n_runs = len(samples.runs)

@@ -17,7 +17,7 @@ from calibration.demonstrations import demonstrations_of_datasets
 from calibration.drift import BY_SCENARIO
 from calibration.fitting import Fitted, Settings, fit
 from calibration.rolling import can_roll
-from calibration.samples import Samples, check_seeds, concatenated, samples_of_datasets
+from calibration.samples import Samples, check_seeds, joined, samples_of_datasets
 from calibration.validation import (
     ValidationReport,
     incomparable_intervals,
@@ -27,7 +27,7 @@ from calibration.validation import (
     situations,
     validate,
 )
-from experiment_model import ExperimentModel, booster_bytes, check_replaceable, write_model
+from experiment_model import ExperimentModel, check_replaceable, write_model
 from ns3_scenarios.dataset import Dataset
 from ns3_scenarios.storage import MANIFEST
 
@@ -106,13 +106,11 @@ def judged_and_written(
         SimulationError: NS-3 ended abnormally in a situation.
     """
     fitted = _with_provenance(fitted, folders, Path(out).name)
-    files = {name: booster_bytes(booster) for name, booster in fitted.boosters.items()}
-    model = ExperimentModel(fitted.spec, files)
-    report = _judge(model, samples, folders, what_ifs, jobs, on_step)
+    report = _judge(fitted.model(), samples, folders, what_ifs, jobs, on_step)
     card = fitted.spec.card.model_copy(
         update={"gates": report.card_gates(), "metrics": card_metrics(report)}
     )
-    write_model(out, fitted.spec.model_copy(update={"card": card}), files)
+    write_model(out, fitted.spec.model_copy(update={"card": card}), fitted.files)
     return report
 
 
@@ -137,19 +135,14 @@ def fit_to_roll(
         return fit(samples, settings, on_step)
     few = replace(settings, max_rows=min(FIRST_ROWS, settings.max_rows))
     first = fit(samples, few, lambda step: on_step(f"first model: {step}"))
-    files = {name: booster_bytes(booster) for name, booster in first.boosters.items()}
     on_step("rolling out the first model")
     own = demonstrations_of_datasets(
-        ExperimentModel(first.spec, files),
+        first.model(),
         folders,
         jobs=jobs,
         on_dataset=lambda name: on_step(f"rolled out the first model over {name}"),
     )
-    both = {
-        kind: concatenated([every, own[kind]]) if kind in own else every
-        for kind, every in samples.items()
-    }
-    return fit(both, settings, on_step)
+    return fit(joined(samples, own), settings, on_step)
 
 
 def validate_on(

@@ -23,7 +23,6 @@ from ns3_scenarios.geometry import site_positions_m
 
 PATH_LOSS_EXPONENT = 3.0
 """Between those of line of sight (2.2) and beyond (3.9) in TR 38.901 Table 7.4.1-1."""
-
 FOLLOWED = 0.5
 """Share of the gap to what is predicted of their cell that users close in one interval."""
 LEAST_WINDOW = 0.9
@@ -88,9 +87,8 @@ class Users:
         ue["rsrp_dbm"] = self._at(moved_to)
         neighbour = self._heard(moved_to)
         for index, d in enumerate(("dl", "ul")):
-            blocks = np.where(stays, radio.blocks(index), 0.0)
-            ue[f"{d}_tb_count"] = radio.blocks(index)
-            ue |= self._quality(radio, cell, d, stays, blocks)
+            ue[f"{d}_tb_count"] = blocks = radio.blocks(index)
+            ue |= self._quality(radio, cell, d, stays, np.where(stays, blocks, 0.0))
         return ue, neighbour
 
     def _serving(self, radio: Radio, rng: np.random.Generator | None) -> NDArray[np.int64]:
@@ -168,10 +166,11 @@ def flows_after(radio: Radio, of_class: Mapping[str, Floats], finished_jobs: Flo
     if answers.any():
         each = finished_jobs * network.application_bits[:, 1] / network.application_users
         answered = each[:, network.row_application[answers]] * (radio.damped[:, answers] > 0)
-        sent[:, answers] = np.minimum(answered, np.maximum(sent[:, answers], answered))
+        sent[:, answers] = answered
     waiting = flow["in_flight_bits"]
-    through = fluid.served_bits * np.where(network.row_direction == 0, 1.0, radio.path_survival)
-    delivered = _shared(network, of_class["throughput_mbps"] * kbit, through, sent + waiting)
+    delivered = _shared(
+        network, of_class["throughput_mbps"] * kbit, radio.through_bits, sent + waiting
+    )
     held = _shared(network, of_class["in_flight_bits"], fluid.queued_bits, sent + waiting)
     bounded = ~tcp & ~endless
     delivered = np.where(bounded, np.minimum(delivered, sent + waiting), delivered)

@@ -11,23 +11,24 @@ worse.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.checks import Run
 from calibration.rolling import Roll, moments_of
 from calibration.samples import (
     Samples,
     concatenated,
+    of_folders,
     part_of,
     read_runs,
     split_of,
 )
-from calibration.targets import TARGETS, target_values
-from calibration.trajectory import Table, Trajectory
+from calibration.targets import target_values
+from calibration.trajectory import Trajectory
 from experiment_model import ExperimentModel
 from ns3_scenarios.dataset import Dataset
 
@@ -61,7 +62,7 @@ def demonstrations(
         roll = Roll(model, moments_of(run, starts), identity[0])
         for step in range(1, int(kept.max()) + 1):
             at = np.minimum(starts + step, run.n_intervals - 1)
-            roll.step(_at(run.controls, at), _at(run.outside, at))
+            roll.step_as(run, at)
             if (mine := kept == step).any():
                 for kind in KINDS:
                     if rows := roll.rows.get(kind):
@@ -88,18 +89,8 @@ def demonstrations_of_datasets(
     on_dataset: Callable[[str], None] | None = None,
 ) -> dict[str, Samples]:
     """Rows from roll-outs over some runs of the fit split of each dataset, by kind."""
-    from joblib import Parallel, delayed
-
-    found: dict[str, list[Samples]] = {}
-    work = (delayed(_of_folder)(model, str(folder)) for folder in folders)
-    for folder, kinds in zip(
-        folders, Parallel(n_jobs=jobs, return_as="generator")(work), strict=True
-    ):
-        for kind, samples in kinds.items():
-            found.setdefault(kind, []).append(samples)
-        if on_dataset:
-            on_dataset(str(folder))
-    return {kind: concatenated(found[kind]) for kind in TARGETS if kind in found}
+    paths = [str(folder) for folder in folders]
+    return of_folders(partial(_of_folder, model), paths, jobs, on_dataset)
 
 
 def _of_folder(model: ExperimentModel, folder: str) -> dict[str, Samples]:
@@ -109,7 +100,3 @@ def _of_folder(model: ExperimentModel, folder: str) -> dict[str, Samples]:
         if split_of(*identity[1:]) == "fit"
     )
     return demonstrations(model, islice(fitted, RUNS_PER_DATASET))
-
-
-def _at(table: Table, index: NDArray[np.int64]) -> Table:
-    return {name: values[index] for name, values in table.items()}

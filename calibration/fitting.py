@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 
 import numpy as np
 import xgboost as xgb
@@ -20,10 +21,12 @@ from experiment_model import (
     BoosterFile,
     Card,
     Data,
+    ExperimentModel,
     Feature,
     Kind,
     ModelSpec,
     Transforms,
+    booster_bytes,
 )
 from ns3_scenarios.errors import DatasetError
 
@@ -60,6 +63,15 @@ class Fitted:
 
     spec: ModelSpec
     boosters: dict[str, xgb.Booster]
+
+    @cached_property
+    def files(self) -> dict[str, bytes]:
+        """What is written of the boosters, by name of the file."""
+        return {name: booster_bytes(booster) for name, booster in self.boosters.items()}
+
+    def model(self) -> ExperimentModel:
+        """The model, without writing it."""
+        return ExperimentModel(self.spec, self.files)
 
 
 OnStep = Callable[[str], None]

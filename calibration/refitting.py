@@ -19,7 +19,6 @@ import numpy as np
 from pydantic import FiniteFloat, NonNegativeInt
 
 from calibration.acquisition import (
-    Identity,
     choose,
     describe_run,
     descriptor_matrix,
@@ -29,7 +28,7 @@ from calibration.acquisition import (
 )
 from calibration.calibrating import fit_to_roll, judged_and_written
 from calibration.fitting import Fitted, Settings, fit, fitted_card
-from calibration.samples import Samples, concatenated, samples_of_datasets, split_of
+from calibration.samples import Samples, concatenated, joined, samples_of_datasets, split_of
 from calibration.targets import TARGETS
 from calibration.validation import ValidationReport
 from calibration.validation.report import Line, Part, Plot, Section, Table
@@ -270,7 +269,7 @@ class _Refit:
         text = (Path(model) / "model.json").read_bytes()
         self._digest = hashlib.sha256(text).hexdigest()
         self._specs: dict[str, SweepSpec] = {}
-        self._described: dict[Identity, dict[str, float]] = {}
+        self._described: dict[tuple[str, str, int], dict[str, float]] = {}
 
     def run(self, budget: int, played: Sequence[Episode], rounds: int) -> Refitted:
         """Do it."""
@@ -291,18 +290,17 @@ class _Refit:
         state = self._state(tests)
         replayed, held_out = self._replayed(played)
         reports = [self._round_report(given, state.before)]
-        fitted, number = None, 0
-        while fitted is None or number < len(state.rounds) or _spent(state.rounds) < budget:
+        number = 0
+        while not number or number < len(state.rounds) or _spent(state.rounds) < budget:
             if number == len(state.rounds):
                 size = min(-(-budget // rounds), budget - _spent(state.rounds))
                 this = Round(chosen=self._choose(given, state, size))
                 state = self._kept(state, number, this)
             this = state.rounds[number]
-            samples = _joined(given, self._simulated(state, number + 1))
-            is_last = number + 1 == len(state.rounds) and _spent(state.rounds) >= budget
-            if this.errors is None or is_last:
+            samples = joined(given, self._simulated(state, number + 1))
+            if this.errors is None:
                 fitted = self._fit(samples, replayed)
-                errors = relative_errors(_in_memory(fitted), tests)
+                errors = relative_errors(fitted.model(), tests)
                 this = Round(chosen=this.chosen, errors=errors)
                 state = self._kept(state, number, this)
             reports.append(self._round_report(samples, this.errors or {}, replayed))
@@ -360,7 +358,7 @@ class _Refit:
         errors: Mapping[str, float],
         replayed: Mapping[str, Samples] | None = None,
     ) -> RoundReport:
-        data = fitted_card(_joined(samples, replayed or {})).data
+        data = fitted_card(joined(samples, replayed or {})).data
         mean = float(np.mean(list(errors.values())))
         return RoundReport(training_runs=data.runs, error=mean, errors=dict(errors))
 
@@ -369,7 +367,7 @@ class _Refit:
         if not size:
             return ()
         before = [one for each in state.rounds for one in each.chosen]
-        samples = _joined(given, self._simulated(state, len(state.rounds)))
+        samples = joined(given, self._simulated(state, len(state.rounds)))
         pool = self._candidates(before, max(LEAST_CANDIDATES, CANDIDATES_PER_RUN * size))
         if len(pool) < size:
             raise UserError(
@@ -538,7 +536,7 @@ class _Refit:
             if to_roll
             else fit(weighted, self._settings, self._say)
         )  # fmt: skip
-        data = fitted_card(_joined(samples, replayed)).data
+        data = fitted_card(joined(samples, replayed)).data
         card = fitted.spec.card.model_copy(update={"data": data})
         return Fitted(fitted.spec.model_copy(update={"card": card}), fitted.boosters)
 
@@ -608,21 +606,8 @@ def _favoured(samples: Samples, replayed: Samples) -> Samples:
     return concatenated([samples, *[replayed] * repeats])
 
 
-def _joined(samples: Mapping[str, Samples], more: Mapping[str, Samples]) -> dict[str, Samples]:
-    """Both, kind by kind."""
-    return {
-        kind: concatenated([every, more[kind]]) if kind in more else every
-        for kind, every in samples.items()
-    }
-
-
 def _n_runs(samples: Mapping[str, Samples]) -> int:
     return len({every.runs[r] for every in samples.values() for r in np.unique(every.run).tolist()})
-
-
-def _in_memory(fitted: Fitted) -> ExperimentModel:
-    files = {name: bytes(b.save_raw("ubj")) for name, b in fitted.boosters.items()}
-    return ExperimentModel(fitted.spec, files)
 
 
 def _section(report: RefitReport) -> Section:

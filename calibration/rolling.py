@@ -15,7 +15,7 @@ from calibration.features import ROWS, Radio, Step
 from calibration.features.edges import Jobs
 from calibration.features.rows import Rows, sum_into
 from calibration.network import Floats, Network
-from calibration.trajectory import Table, Trajectory
+from calibration.trajectory import Table, Trajectory, taken
 from experiment_model import ExperimentModel, ModelError
 
 LATENCIES = ("latency_ms", "latency_p95_ms", "jitter_ms", "within_budget_pct")
@@ -44,15 +44,12 @@ def moments_of(run: Trajectory, intervals: Sequence[int] | NDArray[Any]) -> Mome
     now = np.asarray(intervals)
     earlier = np.maximum(now - 1, 0)
 
-    def at(table: Table, index: NDArray[np.int64]) -> Table:
-        return {name: values[index] for name, values in table.items()}
-
     return Moment(
         run.network,
-        {name: at(table, now) for name, table in run.tables.items()},
-        {name: at(table, earlier) for name, table in run.tables.items()},
-        at(run.controls, now),
-        at(run.outside, now),
+        {name: taken(table, now) for name, table in run.tables.items()},
+        {name: taken(table, earlier) for name, table in run.tables.items()},
+        taken(run.controls, now),
+        taken(run.outside, now),
     )
 
 
@@ -125,6 +122,15 @@ class Roll:
         now["slice"]["users"] = _slice_users(last.network, now["ue"]["cell"], controls)
         self.moment = Moment(last.network, now, last.now, controls, outside, kpis["class"])
         return self.moment
+
+    def step_as(self, run: Trajectory, intervals: NDArray[np.int64]) -> Moment:
+        """Run one interval with the controls, faults and open-loop traffic of a run.
+
+        Args:
+            run: whose they are.
+            intervals: of the run, one for each copy.
+        """
+        return self.step(taken(run.controls, intervals), taken(run.outside, intervals))
 
     def _predicted(self, kind: str) -> Table:
         rows = self.rows[kind]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
@@ -279,6 +279,14 @@ def concatenated(parts: Sequence[Samples]) -> Samples:
                    arrays["element"], tuple(runs))  # fmt: skip
 
 
+def joined(samples: Mapping[str, Samples], more: Mapping[str, Samples]) -> dict[str, Samples]:
+    """Both, kind by kind; kinds that only the second has are left out."""
+    return {
+        kind: concatenated([every, more[kind]]) if kind in more else every
+        for kind, every in samples.items()
+    }
+
+
 def samples_of_datasets(
     folders: Sequence[str | Path],
     *,
@@ -291,21 +299,36 @@ def samples_of_datasets(
         DatasetError: a folder is no dataset, has no runs to learn from, or what it has cannot be
             used.
     """
+    paths = [str(dataset.path) for dataset in open_datasets(folders)]
+    found = of_folders(_of_folder, paths, jobs, on_dataset)
+    if not found:
+        raise DatasetError(f"there are no runs with two intervals or more in {', '.join(paths)}")
+    return found
+
+
+def of_folders(
+    work: Callable[[str], dict[str, Samples]],
+    folders: Sequence[str],
+    jobs: int,
+    on_dataset: Callable[[str], None] | None,
+) -> dict[str, Samples]:
+    """Rows that some work makes of each folder, by kind, folder after folder.
+
+    Args:
+        work: to be done in processes of their own.
+        folders: of datasets.
+        jobs: datasets at the same time.
+        on_dataset: told of each dataset that is done.
+    """
     from joblib import Parallel, delayed
 
     found: dict[str, list[Samples]] = {}
-    paths = [str(dataset.path) for dataset in open_datasets(folders)]
-    for path, kinds in zip(
-        paths,
-        Parallel(n_jobs=jobs, return_as="generator")(delayed(_of_folder)(p) for p in paths),
-        strict=True,
-    ):
+    done = Parallel(n_jobs=jobs, return_as="generator")(delayed(work)(f) for f in folders)
+    for folder, kinds in zip(folders, done, strict=True):
         for kind, samples in kinds.items():
             found.setdefault(kind, []).append(samples)
         if on_dataset:
-            on_dataset(path)
-    if not found:
-        raise DatasetError(f"there are no runs with two intervals or more in {', '.join(paths)}")
+            on_dataset(folder)
     return {kind: concatenated(found[kind]) for kind in TARGETS if kind in found}
 
 

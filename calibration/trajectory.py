@@ -146,6 +146,11 @@ def trajectory(
     return Trajectory(network, arrays, controls, outside)
 
 
+def taken(table: Table, index: Any) -> Table:
+    """Entries of all columns along their first axis."""
+    return {name: values[index] for name, values in table.items()}
+
+
 def open_rows(network: Network) -> NDArray[np.bool_]:
     """Which flow rows send whatever becomes of it: open-loop traffic and requests of jobs."""
     from calibration.network import FLOW_KINDS, OPEN, REQUEST

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from calibration.network import Floats, network_of
 from calibration.rolling import Moment, Roll, moments_of
-from calibration.trajectory import Table, trajectory
+from calibration.trajectory import Table, taken, trajectory
 from experiment_model import ExperimentModel
 from ns3_scenarios.controls import Schedule
 from ns3_scenarios.live import LiveSimulation
@@ -96,8 +96,8 @@ def what_if(model: ExperimentModel, situation: Situation, horizon: int) -> Outco
             )
             real.append(_objectives(run.tables, ahead))
             starts.append(moments_of(run, [situation.interval - 1]))
-            controls.append({name: values[ahead] for name, values in run.controls.items()})
-            outside.append({name: values[ahead] for name, values in run.outside.items()})
+            controls.append(taken(run.controls, ahead))
+            outside.append(taken(run.outside, ahead))
     roll = Roll(model, _together(starts), situation.scenario.name)
     ours: list[list[dict[str, float]]] = []
     for step in range(horizon):
@@ -123,7 +123,7 @@ def _objectives(tables: dict[str, Table], intervals: NDArray[np.int64]) -> dict[
 
 def _at_once(tables: dict[str, Table], index: int) -> dict[str, float]:
     """Objectives of one interval: rates add up, all else is weighted by them."""
-    network = {name: values[index] for name, values in tables["network"].items()}
+    network = taken(tables["network"], index)
     weight = network["throughput_mbps"]
 
     def mean(name: str) -> float:

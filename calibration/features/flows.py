@@ -36,7 +36,7 @@ def _flow_columns(rows: Rows, radio: Radio, index: NDArray[np.int64], count: int
     active = (radio.sent_bits > 0).astype(float)
     sent, delivered = radio.sent_bits, flow["delivered_bits"]
     dropped = flow["dropped_radio_bits"] + flow["dropped_transport_bits"]
-    through = fluid.served_bits * np.where(network.row_direction == 0, 1.0, radio.path_survival)
+    through = radio.through_bits
     lost = sent - radio.arriving_bits + fluid.dropped_bits + fluid.served_bits - through
     delay_ms = fluid.latency_ms + radio.path_propagation_ms
     moved = np.take_along_axis(radio.re_power_change_db, radio.rows_cell, 1)
@@ -109,10 +109,8 @@ def class_rows(radio: Radio) -> Rows:
     rows = radio.rows(count)
     index = np.broadcast_to(network.row_class, (radio.batch, len(network.row_class)))
     _flow_columns(rows, radio, index, count)
-    last = radio.last
-    down = network.row_direction == 0
-    was_through = last.fluid.served_bits * np.where(down, 1.0, last.path_survival)
-    was_mbps = sum_into(index, was_through, count) / (network.scenario.interval_ms * 1e3)
+    was_bits = sum_into(index, radio.last.through_bits, count)
+    was_mbps = was_bits / (network.scenario.interval_ms * 1e3)
     rows.add(fluid_gap=log_ratio(rows.columns["now_mbps"], was_mbps, 0.02))
     first = np.array([np.argmax(network.row_class == c) for c in range(count)])
     rows.add(

@@ -373,6 +373,12 @@ class Radio:
         )
 
     @cached_property
+    def through_bits(self) -> Floats:
+        """Of each flow row, served by the fluid and, uplink, let through by transport."""
+        down = self.network.row_direction == 0
+        return np.asarray(self.fluid.served_bits * np.where(down, 1.0, self.path_survival))
+
+    @cached_property
     def full_mbps(self) -> Floats:
         """Downlink of each cell at one bit per resource element, carriers of a site together."""
         elements_per_ms = 12 * self.n_rb * SYMBOLS_PER_SLOT * self.scs_khz / 15

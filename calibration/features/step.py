@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from calibration.network import Floats, Network
-from calibration.trajectory import Table, Trajectory
+from calibration.trajectory import Table, Trajectory, taken
 
 
 @dataclass(frozen=True)
@@ -36,17 +35,14 @@ def steps_of(run: Trajectory) -> Step:
     """All moments of a run from which a next interval follows: T - 1 of them."""
     last = run.n_intervals - 1
 
-    def at(table: Table, index: Any) -> Table:
-        return {name: values[index] for name, values in table.items()}
-
     now, previous = np.arange(last), np.maximum(np.arange(last) - 1, 0)
     return Step(
         run.network,
-        {name: at(table, now) for name, table in run.tables.items()},
-        {name: at(table, previous) for name, table in run.tables.items()},
-        at(run.controls, now + 1),
-        at(run.controls, now),
-        at(run.outside, now + 1),
-        at(run.outside, now),
+        {name: taken(table, now) for name, table in run.tables.items()},
+        {name: taken(table, previous) for name, table in run.tables.items()},
+        taken(run.controls, now + 1),
+        taken(run.controls, now),
+        taken(run.outside, now + 1),
+        taken(run.outside, now),
         np.zeros(last),
     )

@@ -41,10 +41,7 @@ class Ensembles:
         roll = Roll(model, moments_of(run, every), identity[0], self._rng)
         for step in range(1, self.steps + 1):
             at = every + step
-            now = roll.step(
-                {name: values[at] for name, values in run.controls.items()},
-                {name: values[at] for name, values in run.outside.items()},
-            ).now["network"]
+            now = roll.step_as(run, at).now["network"]
             if step in (1, self.steps):
                 for kpi in KPIS:
                     real = run.tables["network"][kpi]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.checks import Run
 from calibration.samples import Samples
 from calibration.validation.report import Floor
 from ns3_scenarios.dataset import Dataset
@@ -18,8 +19,6 @@ from ns3_scenarios.storage import RunEntry
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-Run = tuple[str, str, int]
-"""Scenario, configuration and seed."""
 Incomparable = Mapping[Run, frozenset[int]]
 """Intervals of runs that tell nothing about chance."""
 

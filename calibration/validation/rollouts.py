@@ -75,10 +75,7 @@ def roll_out(model: ExperimentModel, identity: Run, run: Trajectory, steps: int)
     ahead = []
     for step in range(1, steps + 1):
         at = np.minimum(starts + step, last)
-        moment = roll.step(
-            {name: values[at] for name, values in run.controls.items()},
-            {name: values[at] for name, values in run.outside.items()},
-        )
+        moment = roll.step_as(run, at)
         ahead.append(moment.now | {"class": moment.of_class})
     return Rolled(identity, run, run.tables | {"class": class_table(run)}, ahead)
 
