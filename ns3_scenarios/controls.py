@@ -231,6 +231,12 @@ class ControlState(Model):
         _check_applications(state, scenario)
         return state
 
+    def without_orders(self) -> Self:
+        """A copy in which orders have been carried out: they are no settings that last."""
+        ordered = [name for name, ue in self.ues.items() if ue.target_cell]
+        done = {name: self.ues[name].model_copy(update={"target_cell": ""}) for name in ordered}
+        return self.model_copy(update={"ues": {**self.ues, **done}}) if done else self
+
 
 class ControlChange(Model):
     """One control set to a value at the start of a reporting interval."""

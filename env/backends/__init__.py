@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an episode runs on: `surrogate`, `ns3`, `replay` and `auto`, behind one protocol."""
+
+from env.backends.base import Backend, Futures
+
+__all__ = ["Backend", "Futures"]

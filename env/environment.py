@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`Environment`: an agent calls tools on a network, one call at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from env.backends.base import Backend, BackendName
+from env.errors import EnvUserError, ToolError
+from env.tools import TOOLS
+from env.tools.base import Proposal, Result, Tool
+from env.view import Change, Scope, Setting, View
+from ns3_scenarios.controls import ControlState
+from ns3_scenarios.errors import ControlError
+
+MAX_CALLS = 1000
+"""Calls of an episode, unless the task says less: reads cost nothing but are not endless."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a call of a tool comes to."""
+
+    tool: str
+    ok: bool
+    content: dict[str, Any]
+    """The result, or what was wrong: code, message, and where it is known argument, value and what
+    is allowed."""
+    interval: int
+    """Intervals done after the call."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One call in the log of an episode."""
+
+    agent: str
+    tool: str
+    arguments: Any
+    answer: Answer
+    served_by: BackendName
+    """What ran the network after it."""
+
+
+Guard = Callable[[View, ControlState], None]
+"""Raises `ToolError` where controls would break a constraint on the configuration."""
+
+
+@dataclass
+class Environment:
+    """One episode: a network on a backend, and the calls made of it.
+
+    Calls never raise for what an agent does wrong; the answer says so, and nothing has changed.
+
+    Args:
+        backend: that the network runs on; the environment closes it.
+        advance: intervals that the network runs after a call that configures.
+        max_calls: after which no call is taken.
+        guard: constraints on the configuration.
+    """
+
+    backend: Backend
+    advance: int = 1
+    max_calls: int = MAX_CALLS
+    guard: Guard | None = None
+    events: list[Event] = field(default_factory=list, init=False)
+    """Every call, also those that were refused."""
+    changes: list[Change] = field(default_factory=list, init=False)
+    """Made so far."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("advance", 1), ("max_calls", 1)):
+            if getattr(self, name) < least:
+                raise EnvUserError(
+                    f"{name}={getattr(self, name)} is not allowed; it must be {least} or more"
+                )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the backend."""
+        self.backend.close()
+
+    def view(self, scope: Scope | None = None) -> View:
+        """What is known of the network now."""
+        backend = self.backend
+        return View(
+            scenario=backend.scenario,
+            controls=backend.controls,
+            history=backend.history,
+            changes=tuple(self.changes),
+            scope=scope or Scope(),
+            foresee=backend.futures,
+        )
+
+    def call(
+        self, name: str, arguments: Any = None, *, agent: str = "", scope: Scope | None = None
+    ) -> Answer:
+        """Call a tool.
+
+        Args:
+            name: of the tool.
+            arguments: of the call, as JSON has them.
+            agent: who calls.
+            scope: what the agent may see and do; everything by default.
+
+        Raises:
+            BackendError: the backend has failed.
+        """
+        arguments = {} if arguments is None else arguments
+        view = self.view(scope)
+        try:
+            ok, content = True, self._answer(view, name, arguments)
+        except ToolError as error:
+            ok, content = False, error.answer()
+        answer = Answer(name, ok, content, self.backend.interval)
+        self.events.append(Event(agent, name, arguments, answer, self.backend.served_by))
+        return answer
+
+    def run_on(self, n: int = 1) -> None:
+        """Let time pass without a call.
+
+        Raises:
+            BackendError: the backend has failed.
+        """
+        self.backend.advance(n)
+
+    def _answer(self, view: View, name: str, arguments: Any) -> dict[str, Any]:
+        if len(self.events) >= self.max_calls:
+            raise ToolError(
+                "episode_over", f"the episode is over: it takes no more than {self.max_calls} calls"
+            )
+        tool = self._tool(name, view.scope)
+        parsed = tool.parse(arguments)
+        try:
+            found = tool.run(view, parsed)
+            if isinstance(found, Proposal):
+                return self._change(view, tool, arguments, found)
+        except ControlError as error:
+            raise ToolError("not_allowed", str(error)) from None
+        assert isinstance(found, Result)
+        content: dict[str, Any] = found.model_dump(mode="json")
+        return content
+
+    @staticmethod
+    def _tool(name: str, scope: Scope) -> Tool:
+        if name not in TOOLS or not scope.has_tool(name):
+            mine = [n for n in TOOLS if scope.has_tool(n)]
+            raise ToolError(
+                "unknown_tool",
+                f"there is no tool {str(name)[:80]!r}",
+                argument="name",
+                value=str(name)[:80],
+                allowed=mine,
+            )
+        return TOOLS[name]
+
+    def _change(
+        self, view: View, tool: Tool, arguments: dict[str, Any], proposal: Proposal
+    ) -> dict[str, Any]:
+        change, after = proposed(view, tool.name, arguments, proposal)
+        if self.guard:
+            self.guard(view, after)
+        self.backend.apply(proposal.changes)
+        self.changes.append(change)
+        self.backend.advance(self.advance)
+        return {
+            "change_id": change.change_id,
+            "settings": [dataclasses.asdict(s) for s in change.settings],
+            "reversible": change.reversible,
+            "interval": self.backend.interval,
+            "time_ms": self.backend.interval * self.backend.scenario.interval_ms,
+        }
+
+
+def proposed(
+    view: View, tool: str, arguments: dict[str, Any], proposal: Proposal
+) -> tuple[Change, ControlState]:
+    """What a proposal comes to: the change, and the controls after it.
+
+    Raises:
+        ControlError: the controls would be impossible.
+    """
+    before = view.controls
+    after = before.with_changes(proposal.changes, view.scenario)
+    paths = dict.fromkeys(p for c in proposal.changes for p in before.expand(c.path))
+    change = Change(
+        change_id=f"c{len(view.changes) + 1}",
+        tool=tool,
+        arguments=arguments,
+        interval=view.interval,
+        settings=tuple(Setting(path, before.get(path), after.get(path)) for path in paths),
+        reversible=proposal.reversible,
+        undoes=proposal.undoes,
+    )
+    return change, after
+
+
+def changes_of(
+    view: View, calls: Sequence[tuple[str, dict[str, Any]]]
+) -> tuple[View, list[Change]]:
+    """What several calls of configuration tools would come to, one after the other.
+
+    Args:
+        view: of the network.
+        calls: names and arguments.
+
+    Returns:
+        The network as if they had been made, and the changes.
+
+    Raises:
+        ToolError: a call would be refused; its message says which.
+    """
+    found: list[Change] = []
+    for number, (name, arguments) in enumerate(calls):
+        tool = TOOLS.get(name)
+        if tool is None or tool.read_only or not view.scope.has_tool(name):
+            allowed = [t.name for t in TOOLS.values() if not t.read_only]
+            raise ToolError(
+                "bad_arguments",
+                f"changes.{number}: {name!r} is no tool that configures",
+                argument=f"changes.{number}.tool",
+                value=name,
+                allowed=[n for n in allowed if view.scope.has_tool(n)],
+            )
+        try:
+            proposal = tool.run(view, tool.parse(arguments))
+            assert isinstance(proposal, Proposal)
+            change, after = proposed(view, name, arguments, proposal)
+        except (ControlError, ToolError) as error:
+            code = error.code if isinstance(error, ToolError) else "not_allowed"
+            raise ToolError(
+                code,
+                f"changes.{number} ({name}): {error}",
+                argument=f"changes.{number}.arguments",
+                value=arguments,
+                allowed=error.allowed if isinstance(error, ToolError) else (),
+            ) from None
+        found.append(change)
+        view = dataclasses.replace(view, controls=after, changes=(*view.changes, change))
+    return view, found

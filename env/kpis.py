@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`Kpis`: what one reporting interval says of the network, alike on every backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ns3_scenarios.kpi import TABLES, arrow_schema
+
+Columns = Mapping[str, NDArray[Any]]
+"""Columns of a table by name: numbers with NaN where there is none, or strings."""
+
+
+class Kpis:
+    """The KPI tables of one interval, with the columns of `ns3_scenarios.kpi.TABLES`.
+
+    Args:
+        interval: index of the interval.
+        time_ms: its end.
+        make: columns of a table; it is asked for each table once, and may leave columns out that
+            the backend knows nothing of.
+    """
+
+    def __init__(self, interval: int, time_ms: float, make: Callable[[str], Columns]) -> None:
+        self.interval = interval
+        self.time_ms = time_ms
+        self._make = make
+        self._tables: dict[str, Columns] = {}
+
+    @classmethod
+    def of_arrow(cls, tables: Mapping[str, pa.Table]) -> Kpis:
+        """The KPIs of Arrow tables that hold one interval."""
+        network = tables["network"]
+        return cls(
+            int(network["interval"][0].as_py()),
+            float(network["time_ms"][0].as_py()),
+            lambda name: _columns(tables[name]) if name in tables else {},
+        )
+
+    def table(self, name: str) -> Columns:
+        """All columns of a table that are known, without `interval` and `time_ms`."""
+        if name not in self._tables:
+            self._tables[name] = self._make(name)
+        return self._tables[name]
+
+    def column(self, table: str, name: str) -> NDArray[Any]:
+        """One column; all missing where the backend knows nothing of it.
+
+        Raises:
+            KeyError: the schema has no such column.
+        """
+        columns = self.table(table)
+        if name in columns:
+            return columns[name]
+        if all(column.name != name for column in TABLES[table]):
+            raise KeyError(f"table {table} has no column {name}")
+        return np.full(self.n_rows(table), np.nan)
+
+    def n_rows(self, table: str) -> int:
+        """Number of rows of a table."""
+        return next((len(values) for values in self.table(table).values()), 0)
+
+    def where(self, table: str, **names: str) -> NDArray[np.int64]:
+        """Indices of the rows whose columns have some names."""
+        found = np.ones(self.n_rows(table), bool)
+        for column, name in names.items():
+            found &= self.column(table, column) == name
+        return np.flatnonzero(found)
+
+    def rows(self, table: str, **names: str) -> list[dict[str, Any]]:
+        """Rows of a table as Python values, None where there is none."""
+        columns = {
+            c.name: self.column(table, c.name)
+            for c in TABLES[table]
+            if c.name not in ("interval", "time_ms")
+        }
+        return [
+            {name: plain(values[i]) for name, values in columns.items()}
+            for i in self.where(table, **names)
+        ]
+
+    def to_arrow(self, table: str) -> pa.Table:
+        """A table in the schema of the traces."""
+        schema = arrow_schema(table)
+        n = self.n_rows(table)
+        constant = {"interval": self.interval, "time_ms": self.time_ms}
+        arrays = []
+        for field in schema:
+            values = (
+                [constant[field.name]] * n
+                if field.name in constant
+                else [plain(v) for v in self.column(table, field.name)]
+            )
+            if pa.types.is_integer(field.type):
+                values = [None if v is None else round(v) for v in values]
+            arrays.append(pa.array(values, field.type))
+        return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def plain(value: Any) -> Any:
+    """A Python value that JSON has: None for NaN."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
+
+
+def _columns(table: pa.Table) -> Columns:
+    found: dict[str, NDArray[Any]] = {}
+    for name in table.column_names:
+        if name in ("interval", "time_ms"):
+            continue
+        column = table[name].combine_chunks()
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(pa.string())
+        if pa.types.is_string(column.type):
+            found[name] = np.array(column.to_pylist(), dtype=object)
+        elif pa.types.is_boolean(column.type):
+            found[name] = column.to_numpy(zero_copy_only=False)
+        else:
+            found[name] = column.to_numpy(zero_copy_only=False).astype(float)
+    return found

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tool that undoes what others did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from env.errors import ToolError
+from env.tools.base import Arguments, Proposal, tool
+from env.view import Change, View
+from ns3_scenarios.controls import ControlChange
+
+
+class RollbackChange(Arguments):
+    """Of `rollback_change`."""
+
+    change_id: str = Field(description="As the call answered that made the change.")
+
+
+@tool("configuration")
+def rollback_change(view: View, args: RollbackChange) -> Proposal:
+    """Set all controls that a change set back to what they were before it.
+
+    Changes may be rolled back in any order. One that a later change has set anew is refused until
+    that one is rolled back. A rollback itself cannot be undone; make the first call again.
+
+    Errors: no_such_element for an unknown change; not_allowed for one that is not reversible or is
+    rolled back already; conflict where a later change has set the same control.
+    """
+    known = {change.change_id: change for change in view.changes}
+    if args.change_id not in known:
+        raise ToolError(
+            "no_such_element",
+            f"change_id={args.change_id!r} is no change that was made",
+            argument="change_id",
+            value=args.change_id,
+            allowed=list(known) or "no change was made yet",
+        )
+    change = known[args.change_id]
+    if not change.reversible:
+        raise ToolError(
+            "not_allowed",
+            f"{change.change_id} ({change.tool}) cannot be undone",
+            argument="change_id",
+            value=change.change_id,
+        )
+    standing = standing_changes(view.changes)
+    if change not in standing:
+        raise ToolError(
+            "not_allowed",
+            f"{change.change_id} is rolled back already",
+            argument="change_id",
+            value=change.change_id,
+        )
+    mine = {setting.path for setting in change.settings}
+    for later in reversed(standing[standing.index(change) + 1 :]):
+        if shared := sorted(mine & {setting.path for setting in later.settings}):
+            raise ToolError(
+                "conflict",
+                f"{later.change_id} ({later.tool}) has set {shared[0]} since; roll it back first",
+                argument="change_id",
+                value=change.change_id,
+            )
+    return Proposal(
+        tuple(ControlChange(path=s.path, value=s.before) for s in change.settings),
+        reversible=False,
+        undoes=change.change_id,
+    )
+
+
+def standing_changes(changes: Sequence[Change]) -> list[Change]:
+    """Changes that are in force, the oldest first: neither rollbacks nor rolled back."""
+    undone = {change.undoes for change in changes}
+    return [c for c in changes if not c.undoes and c.change_id not in undone]
