@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ class Kpis:
         return cls(
             int(network["interval"][0].as_py()),
             float(network["time_ms"][0].as_py()),
-            lambda name: _columns(tables[name]) if name in tables else {},
+            lambda name: _ArrowColumns(tables[name]) if name in tables else {},
         )
 
     def table(self, name: str) -> Columns:
@@ -111,18 +111,36 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _columns(table: pa.Table) -> Columns:
-    found: dict[str, NDArray[Any]] = {}
-    for name in table.column_names:
-        if name in ("interval", "time_ms"):
-            continue
-        column = table[name].combine_chunks()
-        if pa.types.is_dictionary(column.type):
-            column = column.cast(pa.string())
-        if pa.types.is_string(column.type):
-            found[name] = np.array(column.to_pylist(), dtype=object)
-        elif pa.types.is_boolean(column.type):
-            found[name] = column.to_numpy(zero_copy_only=False)
-        else:
-            found[name] = column.to_numpy(zero_copy_only=False).astype(float)
-    return found
+class _ArrowColumns(Mapping[str, NDArray[Any]]):
+    """Columns of an Arrow table, each turned into an array when it is first asked for."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+        self._names = [n for n in table.column_names if n not in ("interval", "time_ms")]
+        self._made: dict[str, NDArray[Any]] = {}
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name not in self._made:
+            if name not in self._names:
+                raise KeyError(name)
+            self._made[name] = _array(self._table[name].combine_chunks())
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _array(column: pa.Array) -> NDArray[Any]:
+    if pa.types.is_dictionary(column.type):
+        words = np.array([*column.dictionary.to_pylist(), None], dtype=object)
+        return np.asarray(words[column.indices.fill_null(len(words) - 1).to_numpy()])
+    if pa.types.is_string(column.type):
+        return np.array(column.to_pylist(), dtype=object)
+    values = column.to_numpy(zero_copy_only=False)
+    return np.asarray(values if pa.types.is_boolean(column.type) else values.astype(float))

@@ -7,11 +7,39 @@ from types import MappingProxyType
 from env.tools.base import Arguments, Effect, Proposal, Result, Tool
 from env.tools.configuration.cells import set_cell_tx_power
 from env.tools.configuration.rollback import rollback_change
-from env.tools.observation.cells import get_cell_config
+from env.tools.observation.alarms import list_alarms
+from env.tools.observation.cells import get_cell_config, get_cell_kpis
+from env.tools.observation.edge import get_edge_load
+from env.tools.observation.energy import get_energy_report
+from env.tools.observation.handovers import check_handover_status
+from env.tools.observation.interference import monitor_interference
+from env.tools.observation.network import check_network_state
+from env.tools.observation.signals import get_signal_strength, scan_available_gnbs
+from env.tools.observation.slices import get_qos_flows, get_slice_status
+from env.tools.observation.topology import get_topology
+from env.tools.observation.transport import check_link_quality
+from env.tools.observation.users import list_ues, read_telemetry
 
 __all__ = ["TOOLS", "Arguments", "Effect", "Proposal", "Result", "Tool"]
 
-_OBSERVATION = (get_cell_config,)
+_OBSERVATION = (
+    get_topology,
+    check_network_state,
+    get_cell_config,
+    get_cell_kpis,
+    list_ues,
+    read_telemetry,
+    get_signal_strength,
+    scan_available_gnbs,
+    check_link_quality,
+    monitor_interference,
+    check_handover_status,
+    get_slice_status,
+    get_qos_flows,
+    get_edge_load,
+    get_energy_report,
+    list_alarms,
+)
 _REASONING: tuple[Tool, ...] = ()
 _CONFIGURATION = (set_cell_tx_power, rollback_change)
 

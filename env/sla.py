@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a slice promises and whether it keeps it: `sla_terms`, the same for tools and tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+
+from env.kpis import Kpis
+from ns3_scenarios.scenario import Qos, ScenarioConfig
+
+TermName = Literal["latency", "within_budget", "guaranteed_rate"]
+
+WITHIN_BUDGET_PCT = 98.0
+"""Packets that must not exceed the delay budget (TS 23.501 5.7.3.4)."""
+ELASTIC = ("full_buffer", "tcp_bulk")
+"""Traffic that takes what it gets: what it sends says nothing of what it wants."""
+
+
+@dataclass(frozen=True)
+class SlaTerm:
+    """One promise of a slice, over some reporting intervals."""
+
+    name: TermName
+    """`latency`: mean packet delay, both directions, against the delay budget. `within_budget`:
+    packets delivered within the budget of their flow. `guaranteed_rate`: rate of the downlink flow
+    that is served worst, against what it is guaranteed, or sends if that is less."""
+    target: float
+    achieved: float | None
+    """None where nothing was delivered, or nothing is known."""
+    margin: float | None
+    """By how much the target is met; negative where it is missed."""
+    unit: str
+    holds: bool | None
+    """None where nothing is known. A promise holds while nothing is sent."""
+
+
+def sla_terms(
+    scenario: ScenarioConfig, slice_name: str, intervals: Sequence[Kpis]
+) -> tuple[SlaTerm, ...]:
+    """The promises of a slice and how they were kept.
+
+    Delays are averaged over the intervals in which packets arrived, weighted by what arrived.
+    An interval in which packets were sent and none arrived counts with 0 % within the budget.
+    `guaranteed_rate` is there only where the slice guarantees a rate; bits on their way that are
+    not yet late, at most the rate times the delay budget, count as delivered.
+
+    Args:
+        scenario: that defines the slice.
+        slice_name: its name.
+        intervals: KPIs of the intervals that count, at least one.
+    """
+    qos = _qos(scenario, slice_name)
+    rows = [_network(kpis, slice_name) for kpis in intervals]
+    offered, delivered, latency, within = np.array(rows).T
+    weight = np.where(np.isfinite(latency), delivered, 0.0)
+    sent = bool((offered > 0).any() or (delivered > 0).any())
+    known = bool(np.isfinite(offered).any() or np.isfinite(delivered).any())
+    starved = (offered > 0) & (np.nan_to_num(delivered) <= 0)
+    share = np.where(starved, 0.0, within)
+    budget = qos.delay_budget_ms
+    latency_ms = _weighted(latency, weight)
+    within_pct = _weighted(share, np.where(starved, offered, delivered))
+    terms = [
+        _term("latency", budget, latency_ms, -1, "ms", known, sent),
+        _term("within_budget", WITHIN_BUDGET_PCT, within_pct, 1, "%", known, sent),
+    ]
+    if qos.guaranteed_mbps > 0:
+        terms.append(_guaranteed_rate(scenario, slice_name, qos, intervals))
+    return tuple(terms)
+
+
+def sla_holds(terms: Sequence[SlaTerm]) -> bool | None:
+    """Whether all promises are kept; None where that is not known."""
+    if any(term.holds is False for term in terms):
+        return False
+    return None if any(term.holds is None for term in terms) else True
+
+
+def _term(
+    name: TermName,
+    target: float,
+    achieved: float | None,
+    sign: int,
+    unit: str,
+    known: bool,
+    sent: bool,
+) -> SlaTerm:
+    margin = None if achieved is None else sign * (achieved - target)
+    if margin is not None:
+        holds: bool | None = margin >= -1e-9 * max(1.0, abs(target))
+    else:
+        holds = not sent if known else None
+    return SlaTerm(name, target, achieved, margin, unit, holds)
+
+
+def _network(kpis: Kpis, slice_name: str) -> list[float]:
+    """Offered and delivered rate, latency and share within the budget, NaN where unknown."""
+    rows = kpis.where("network", slice=slice_name)
+    columns = ("offered_mbps", "throughput_mbps", "latency_ms", "within_budget_pct")
+    return [float(kpis.column("network", c)[rows[0]]) if len(rows) else np.nan for c in columns]
+
+
+def _weighted(values: np.ndarray, weights: np.ndarray) -> float | None:
+    there = np.isfinite(values) & (np.nan_to_num(weights) > 0)
+    if not there.any():
+        return None
+    return float(np.average(values[there], weights=weights[there]))
+
+
+def _guaranteed_rate(
+    scenario: ScenarioConfig, slice_name: str, qos: Qos, intervals: Sequence[Kpis]
+) -> SlaTerm:
+    """Of the flow with the least margin."""
+    seconds = scenario.interval_ms * 1e-3 * len(intervals)
+    sent: dict[tuple[str, str], float] = {}
+    delivered: dict[tuple[str, str], float] = {}
+    on_way: dict[tuple[str, str], float] = {}
+    for kpis in intervals:
+        rows = kpis.where("flow", slice=slice_name, direction="dl")
+        keys = zip(kpis.column("flow", "ue")[rows], kpis.column("flow", "flow")[rows], strict=True)
+        columns = [kpis.column("flow", f"{c}_bits")[rows] for c in ("sent", "delivered")]
+        waiting = np.nan_to_num(kpis.column("flow", "in_flight_bits")[rows])
+        for key, out, came, wait in zip(keys, *columns, waiting, strict=True):
+            sent[key] = sent.get(key, 0.0) + out
+            delivered[key] = delivered.get(key, 0.0) + came
+            on_way[key] = wait
+    in_time_bits = qos.guaranteed_mbps * 1e6 * qos.delay_budget_ms * 1e-3
+    elastic = _elastic(scenario)
+    rate = qos.guaranteed_mbps
+    worst: tuple[float, float] | None = None
+    for key, out in sent.items():
+        due = rate if key in elastic else min(rate, out / seconds / 1e6)
+        got = (delivered[key] + min(on_way[key], in_time_bits)) / seconds / 1e6
+        if np.isfinite(got - due) and (worst is None or got - due < worst[1] - worst[0]):
+            worst = due, got
+    if worst is None:
+        nothing_sent = bool(intervals[-1].n_rows("flow")) and not sent
+        return SlaTerm(
+            "guaranteed_rate", rate, None, None, "Mbit/s", True if nothing_sent else None
+        )
+    return _term("guaranteed_rate", worst[0], worst[1], 1, "Mbit/s", True, True)
+
+
+def _qos(scenario: ScenarioConfig, slice_name: str) -> Qos:
+    return next(s for s in scenario.slices if s.name == slice_name).qos
+
+
+@lru_cache(maxsize=16)
+def _elastic(scenario: ScenarioConfig) -> frozenset[tuple[str, str]]:
+    """User and name of each downlink flow that takes what it gets."""
+    return frozenset(
+        (ue, name)
+        for ue, group in zip(scenario.ue_ids, scenario.ue_groups, strict=True)
+        for name, traffic in zip(group.flow_names, group.traffic, strict=True)
+        if traffic.kind in ELASTIC and traffic.direction == "downlink"
+    )
