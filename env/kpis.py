@@ -31,6 +31,7 @@ class Kpis:
         self.time_ms = time_ms
         self._make = make
         self._tables: dict[str, Columns] = {}
+        self._n_rows: dict[str, int] = {}
 
     @classmethod
     def of_arrow(cls, tables: Mapping[str, pa.Table]) -> Kpis:
@@ -63,7 +64,9 @@ class Kpis:
 
     def n_rows(self, table: str) -> int:
         """Number of rows of a table."""
-        return next((len(values) for values in self.table(table).values()), 0)
+        if table not in self._n_rows:
+            self._n_rows[table] = next((len(v) for v in self.table(table).values()), 0)
+        return self._n_rows[table]
 
     def where(self, table: str, **names: str) -> NDArray[np.int64]:
         """Indices of the rows whose columns have some names."""

@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from env.kpis import Kpis
 from ns3_scenarios.scenario import Qos, ScenarioConfig
 
+Floats = NDArray[np.float64]
 TermName = Literal["latency", "within_budget", "guaranteed_rate"]
 
 WITHIN_BUDGET_PCT = 98.0
@@ -56,15 +59,16 @@ def sla_terms(
     """
     qos = _qos(scenario, slice_name)
     rows = [_network(kpis, slice_name) for kpis in intervals]
-    offered, delivered, latency, within = np.array(rows).T
-    weight = np.where(np.isfinite(latency), delivered, 0.0)
-    sent = bool((offered > 0).any() or (delivered > 0).any())
-    known = bool(np.isfinite(offered).any() or np.isfinite(delivered).any())
-    starved = (offered > 0) & (np.nan_to_num(delivered) <= 0)
-    share = np.where(starved, 0.0, within)
+    known = any(not math.isnan(offered) for offered, *_ in rows)
+    sent = any(offered > 0 or delivered > 0 for offered, delivered, *_ in rows)
+    latency_ms = _weighted([(latency, delivered) for _, delivered, latency, _ in rows])
+    within_pct = _weighted(
+        [
+            (0.0, offered) if offered > 0 and not delivered > 0 else (within, delivered)
+            for offered, delivered, _, within in rows
+        ]
+    )
     budget = qos.delay_budget_ms
-    latency_ms = _weighted(latency, weight)
-    within_pct = _weighted(share, np.where(starved, offered, delivered))
     terms = [
         _term("latency", budget, latency_ms, -1, "ms", known, sent),
         _term("within_budget", WITHIN_BUDGET_PCT, within_pct, 1, "%", known, sent),
@@ -105,45 +109,43 @@ def _network(kpis: Kpis, slice_name: str) -> list[float]:
     return [float(kpis.column("network", c)[rows[0]]) if len(rows) else np.nan for c in columns]
 
 
-def _weighted(values: np.ndarray, weights: np.ndarray) -> float | None:
-    there = np.isfinite(values) & (np.nan_to_num(weights) > 0)
-    if not there.any():
-        return None
-    return float(np.average(values[there], weights=weights[there]))
+def _weighted(pairs: Sequence[tuple[float, float]]) -> float | None:
+    """Mean of values by their weights, of those that have both."""
+    there = [(value, weight) for value, weight in pairs if weight > 0 and not math.isnan(value)]
+    total = sum(weight for _, weight in there)
+    return sum(value * weight for value, weight in there) / total if there else None
 
 
 def _guaranteed_rate(
     scenario: ScenarioConfig, slice_name: str, qos: Qos, intervals: Sequence[Kpis]
 ) -> SlaTerm:
     """Of the flow with the least margin."""
-    seconds = scenario.interval_ms * 1e-3 * len(intervals)
-    sent: dict[tuple[str, str], float] = {}
-    delivered: dict[tuple[str, str], float] = {}
-    on_way: dict[tuple[str, str], float] = {}
+    totals: dict[tuple[str, str], Floats] = {}
     for kpis in intervals:
         rows = kpis.where("flow", slice=slice_name, direction="dl")
-        keys = zip(kpis.column("flow", "ue")[rows], kpis.column("flow", "flow")[rows], strict=True)
+        names = (kpis.column("flow", c)[rows] for c in ("ue", "flow"))
         columns = [kpis.column("flow", f"{c}_bits")[rows] for c in ("sent", "delivered")]
         waiting = np.nan_to_num(kpis.column("flow", "in_flight_bits")[rows])
-        for key, out, came, wait in zip(keys, *columns, waiting, strict=True):
-            sent[key] = sent.get(key, 0.0) + out
-            delivered[key] = delivered.get(key, 0.0) + came
-            on_way[key] = wait
-    in_time_bits = qos.guaranteed_mbps * 1e6 * qos.delay_budget_ms * 1e-3
-    elastic = _elastic(scenario)
+        for key, *bits in zip(zip(*names, strict=True), *columns, waiting, strict=True):
+            total = totals.setdefault(key, np.zeros(3))
+            total[:2] += bits[:2]
+            total[2] = bits[2]
     rate = qos.guaranteed_mbps
-    worst: tuple[float, float] | None = None
-    for key, out in sent.items():
-        due = rate if key in elastic else min(rate, out / seconds / 1e6)
-        got = (delivered[key] + min(on_way[key], in_time_bits)) / seconds / 1e6
-        if np.isfinite(got - due) and (worst is None or got - due < worst[1] - worst[0]):
-            worst = due, got
-    if worst is None:
-        nothing_sent = bool(intervals[-1].n_rows("flow")) and not sent
-        return SlaTerm(
-            "guaranteed_rate", rate, None, None, "Mbit/s", True if nothing_sent else None
-        )
-    return _term("guaranteed_rate", worst[0], worst[1], 1, "Mbit/s", True, True)
+    if not totals:
+        holds = True if intervals[-1].n_rows("flow") else None
+        return SlaTerm("guaranteed_rate", rate, None, None, "Mbit/s", holds)
+    in_time_mbit = rate * qos.delay_budget_ms * 1e-3
+    seconds = scenario.interval_ms * 1e-3 * len(intervals)
+    sent, delivered, waiting = np.array(list(totals.values())).T / 1e6
+    elastic = _elastic(scenario)
+    endless = [key in elastic for key in totals]
+    due = np.where(endless, rate, np.minimum(rate, sent / seconds))
+    got = (delivered + np.minimum(waiting, in_time_mbit)) / seconds
+    known = np.isfinite(got - due)
+    if not known.any():
+        return SlaTerm("guaranteed_rate", rate, None, None, "Mbit/s", None)
+    worst = int(np.nanargmin(got - due))
+    return _term("guaranteed_rate", float(due[worst]), float(got[worst]), 1, "Mbit/s", True, True)
 
 
 def _qos(scenario: ScenarioConfig, slice_name: str) -> Qos:

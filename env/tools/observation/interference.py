@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
+from itertools import cycle
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from env.kpis import Kpis
 from env.tools.base import Arguments, Result, tool
 from env.tools.observation.reading import Window, mean, panel, rounded
 from env.view import View
-from ns3_scenarios.scenario import resource_blocks
+from ns3_scenarios.scenario import Carrier, resource_blocks
 
 THERMAL_DBM_PER_HZ = -174.0
 UPLINK_REFERENCE_HZ = 180e3
@@ -90,80 +90,85 @@ def monitor_interference(view: View, args: MonitorInterference) -> Interference:
 
 
 class _Radio:
-    """The measurements of one interval, from which interference follows."""
+    """The measurements of one interval, from which interference follows.
+
+    Axes: C cells, U users, N pairs of a user and a neighbour that it reports.
+    """
 
     def __init__(self, view: View, kpis: Kpis) -> None:
-        radio = view.scenario.radio
-        self.radio = radio
-        cells = kpis.column("cell", "cell")
-        self.index = {name: i for i, name in enumerate(cells)}
+        self.radio = view.scenario.radio
+        self.cells: list[str] = kpis.column("cell", "cell").tolist()
+        place = {name: i for i, name in enumerate(self.cells)}
         self.load = {d: kpis.column("cell", f"{d}_prb_util_pct") / 100 for d in ("dl", "ul")}
-        grid = [
-            (view.scenario.cell_carrier(name), mhz, numerology)
-            for name, mhz, numerology in zip(
-                cells,
-                kpis.column("cell", "bandwidth_mhz"),
-                kpis.column("cell", "numerology"),
-                strict=True,
-            )
-        ]
-        self.scs_hz = 15e3 * 2 ** kpis.column("cell", "numerology")
-        n_rb = [resource_blocks(c.frequency_ghz, mhz, int(n)) for c, mhz, n in grid]
-        self.occupied_hz = 12 * np.array(n_rb) * self.scs_hz
-        power = kpis.column("cell", "tx_power_dbm")
-        self.reference_dbm = power - 10 * np.log10(np.maximum(12 * np.array(n_rb), 1))
-        """Power per resource element."""
-        ues = kpis.column("ue", "ue")
-        self.row_of_ue = {name: i for i, name in enumerate(ues)}
-        self.ue_cell = kpis.column("ue", "cell")
+        numerology, width_mhz, power_dbm = (
+            _setting(view, kpis, self.cells, c)
+            for c in ("numerology", "bandwidth_mhz", "tx_power_dbm")
+        )
+        self.scs_hz = 15e3 * 2**numerology
+        carriers = cycle(view.scenario.carriers)
+        carrier_of = dict(zip(view.scenario.cell_ids, carriers, strict=False))
+        grids = zip((carrier_of[c] for c in self.cells), width_mhz, numerology, strict=True)
+        elements = 12 * np.array([_blocks(*grid) for grid in grids], float)
+        self.occupied_hz = elements * self.scs_hz
+        self.reference_dbm = power_dbm - 10 * np.log10(elements)
+        """Power per resource element, shape (C,)."""
+        row_of = {name: i for i, name in enumerate(kpis.column("ue", "ue"))}
+        self.ue_cell = np.array([place.get(c, -1) for c in kpis.column("ue", "cell")], int)
         self.rsrp_dbm = kpis.column("ue", "rsrp_dbm")
         self.ue_share = kpis.column("ue", "ul_prb_util_pct") / 100
-        self.heard = [
-            (self.row_of_ue[ue], cell, level)
-            for ue, cell, level in zip(
-                kpis.column("neighbour", "ue"),
-                kpis.column("neighbour", "cell"),
-                kpis.column("neighbour", "rsrp_dbm"),
-                strict=True,
-            )
-            if ue in self.row_of_ue
-        ]
+        reports = kpis.table("neighbour")
+        self.user = np.array([row_of[u] for u in reports.get("ue", ())], int)
+        self.heard = np.array([place.get(c, -1) for c in reports.get("cell", ())], int)
+        self.level_dbm = kpis.column("neighbour", "rsrp_dbm")
 
     def downlink(self, cell: str) -> dict[str, float] | None:
-        """Interference over noise by neighbour, mean over users; None without users."""
-        members = int((self.ue_cell == cell).sum())
-        if not members or not self.heard:
+        """Interference over noise by neighbour, mean over users; None where nothing is known."""
+        if cell not in self.cells:
             return None
-        own = self.index[cell]
+        own = self.cells.index(cell)
+        members = int((self.ue_cell == own).sum())
+        mine = self.ue_cell[self.user] == own
+        heard = self.heard[mine]
         noise = 10 ** ((THERMAL_DBM_PER_HZ + self.radio.noise_figure_ue_db) / 10)
-        found: dict[str, float] = defaultdict(float)
-        for user, neighbour, level_dbm in self.heard:
-            if self.ue_cell[user] == cell:
-                other = self.index[neighbour]
-                overlap = min(1.0, self.occupied_hz[other] / self.occupied_hz[own])
-                density = 10 ** (level_dbm / 10) / self.scs_hz[other]
-                part = density * self.load["dl"][other] * overlap / noise
-                found[neighbour] += np.nan_to_num(part) / members
-        return dict(found)
+        overlap = np.minimum(1, self.occupied_hz[heard] / self.occupied_hz[own])
+        density = 10 ** (self.level_dbm[mine] / 10) / self.scs_hz[heard]
+        return self._by_cell(heard, density * self.load["dl"][heard] * overlap / noise / members)
 
     def uplink(self, cell: str) -> dict[str, float] | None:
         """Interference over noise by the cell whose users it comes from."""
-        if not self.heard:
+        if cell not in self.cells:
             return None
-        own = self.index[cell]
+        own = self.cells.index(cell)
+        mine = self.heard == own
+        user = self.user[mine]
+        serving = self.ue_cell[user]
         noise_dbm = THERMAL_DBM_PER_HZ + self.radio.noise_figure_gnb_db
         noise_dbm += 10 * np.log10(UPLINK_REFERENCE_HZ)
-        found: dict[str, float] = defaultdict(float)
-        for user, heard, level_dbm in self.heard:
-            if heard == cell:
-                serving = self.index[self.ue_cell[user]]
-                loss_db = self.reference_dbm[serving] - self.rsrp_dbm[user]
-                power_dbm = self.radio.ul_p0_dbm + self.radio.ul_alpha * loss_db
-                power_dbm = min(power_dbm, self.radio.ue_max_power_dbm)
-                received_dbm = power_dbm - (self.reference_dbm[own] - level_dbm)
-                part = self.ue_share[user] * 10 ** ((received_dbm - noise_dbm) / 10)
-                found[self.ue_cell[user]] += float(np.nan_to_num(part))
-        return dict(found)
+        loss_db = self.reference_dbm[serving] - self.rsrp_dbm[user]
+        power_dbm = self.radio.ul_p0_dbm + self.radio.ul_alpha * loss_db
+        power_dbm = np.minimum(power_dbm, self.radio.ue_max_power_dbm)
+        received_dbm = power_dbm - (self.reference_dbm[own] - self.level_dbm[mine])
+        parts = self.ue_share[user] * 10 ** ((received_dbm - noise_dbm) / 10)
+        return self._by_cell(serving, parts)
+
+    def _by_cell(self, cells: NDArray[np.int64], parts: Floats) -> dict[str, float] | None:
+        if not np.isfinite(parts).any():
+            return None
+        total = np.bincount(cells, np.nan_to_num(parts), minlength=len(self.cells))
+        return {self.cells[i]: float(total[i]) for i in np.flatnonzero(total)}
+
+
+def _setting(view: View, kpis: Kpis, cells: Sequence[str], column: str) -> Floats:
+    """A setting that was in force, or that is now where the backend does not say."""
+    now = np.array([getattr(view.controls.cells[cell], column) for cell in cells], float)
+    then = kpis.column("cell", column)
+    return np.where(np.isnan(then), now, then)
+
+
+def _blocks(carrier: Carrier, bandwidth_mhz: float, numerology: float) -> int:
+    if (bandwidth_mhz, numerology) == (carrier.bandwidth_mhz, carrier.numerology):
+        return carrier.resource_blocks
+    return resource_blocks(carrier.frequency_ghz, bandwidth_mhz, int(numerology))
 
 
 def _averaged(intervals: Sequence[dict[str, float] | None]) -> dict[str, float] | None:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from env.kpis import plain
 from env.tools.base import Arguments, Result, tool
 from env.tools.observation.reading import Limit, Listing, listing, rounded, seen
 from env.view import View
@@ -170,18 +171,17 @@ def _cells(view: View, limit: int) -> Listing[CellPlace]:
 
 def _links(view: View, limit: int) -> Listing[LinkPlace]:
     links = [link for link in view.scenario.links if view.scope.has(link.name)]
-    down: dict[str, bool] = {}
-    for name, up in zip(
-        view.now.column("link", "link"), view.now.column("link", "up"), strict=True
-    ):
-        down[name] = down.get(name, False) or up == 0
+    up: dict[str, bool | None] = {}
+    names, states = (view.now.column("link", column) for column in ("link", "up"))
+    for name, state in zip(names, map(plain, states), strict=True):
+        up[name] = state if up.get(name, True) else False
     found = [
         LinkPlace(
             link=link.name,
             ends=list(link.ends),
             rate_mbps=link.rate_mbps,
             delay_ms=link.delay_ms,
-            up=not down[link.name] if link.name in down else None,
+            up=up.get(link.name),
         )
         for link in links[:limit]
     ]
