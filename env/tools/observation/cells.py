@@ -134,8 +134,8 @@ class CellKpis(Result):
 def get_cell_kpis(view: View, args: GetCellKpis) -> CellKpis:
     """Read load, throughput, latency, SINR, MCS, block errors and handovers of a cell.
 
-    Gives the last reporting interval, the mean over a window, and handover counts over it. Block
-    errors are those of first transmissions (TS 38.214 5.1).
+    Gives the last reporting interval, the mean over a window, and handover counts over it. Names
+    and meanings are those of TS 28.552 5.1 where it has the measurement.
 
     Errors: no_such_element.
     """

@@ -83,6 +83,7 @@ def get_energy_report(view: View, args: GetEnergyReport) -> EnergyReport:
         CellEnergy(
             **read_one(CellEnergy, view.now, "cell", cell=names[i])
             | _use(measured[i : i + 1], seconds)
+            | {"cell": names[i]}
         )
         for i in order[: args.limit]
     ]

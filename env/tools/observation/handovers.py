@@ -59,7 +59,7 @@ class HandoverStatus(Result):
     intervals: int
     """That there were: fewer than `window` at the start."""
     attempts: int | None = None
-    """Commanded (MM.HoExeInterReq, TS 28.552 5.1.1.6.2.1)."""
+    """Commanded (MM.HoExeInterReq, TS 28.552 5.1.1.6.1.7)."""
     successes: int | None = None
     """Completed."""
     failures: int | None = None

@@ -28,7 +28,7 @@ class GetSliceStatus(Arguments):
     """Of `get_slice_status`."""
 
     slice: str | None = Field(default=None, description="Name of a slice; all of them by default.")
-    limit: Limit = 20
+    limit: Limit = 10
 
 
 class SliceInCell(Result):

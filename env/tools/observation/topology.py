@@ -171,21 +171,25 @@ def _cells(view: View, limit: int) -> Listing[CellPlace]:
 
 def _links(view: View, limit: int) -> Listing[LinkPlace]:
     links = [link for link in view.scenario.links if view.scope.has(link.name)]
-    up: dict[str, bool | None] = {}
-    names, states = (view.now.column("link", column) for column in ("link", "up"))
-    for name, state in zip(names, map(plain, states), strict=True):
-        up[name] = state if up.get(name, True) else False
+    states: dict[str, list[bool | None]] = {}
+    for name, up in zip(*(view.now.column("link", c) for c in ("link", "up")), strict=True):
+        states.setdefault(name, []).append(plain(up))
     found = [
         LinkPlace(
             link=link.name,
             ends=list(link.ends),
             rate_mbps=link.rate_mbps,
             delay_ms=link.delay_ms,
-            up=up.get(link.name),
+            up=_both(states.get(link.name, [None])),
         )
         for link in links[:limit]
     ]
     return listing(found, limit, len(links))
+
+
+def _both(up: list[bool | None]) -> bool | None:
+    """Whether both directions of a link are up."""
+    return None if None in up else all(up)
 
 
 def _edge_sites(view: View, limit: int) -> Listing[EdgePlace]:
