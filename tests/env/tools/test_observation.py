@@ -528,3 +528,13 @@ def test_alarms_and_changes(played: Environment) -> None:
     ]
     if played.backend.scenario.name == "disaster_degradation":
         assert "cell_outage:c3" in {alarm["alarm"] for alarm in found["active"]["items"]}
+
+
+def test_computed_uplink_interference_is_about_what_is_measured(played: Environment) -> None:
+    errors_db = []
+    for cell in played.backend.scenario.cell_ids:
+        found = ask(played, "monitor_interference", cell=cell, window=MAX_WINDOW)
+        parts = [c["interference_over_thermal_db"] for c in found["ul_contributors"]]
+        computed_db = 10 * math.log10(1 + sum(10 ** (part / 10) for part in parts))
+        errors_db.append(computed_db - found["ul_iot_db"])
+    assert abs(float(np.median(errors_db))) < 1.5
