@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.carrying import Users, flows_after
+from calibration.energy import power_w
 from calibration.features import ROWS, Radio, Step
 from calibration.features.edges import Jobs
 from calibration.features.rows import Rows, sum_into
@@ -164,6 +165,7 @@ def _tables(radio: Radio, kpis: dict[str, Table]) -> dict[str, Table]:
             cell[f"{d}_{name}"] = slice_[f"{d}_{name}"].sum(-1)
         busy = cell[f"{d}_prb_util_pct"] > LEAST_PRB_PCT
         _without(cell, busy, [f"{d}_{n}" for n in ("sinr_db", "mcs", "bler_pct")])
+    cell["power_w"] = power_w(network, cell, step.controls, step.outside)
     for table in (now["network"], kpis["class"]):
         _without(table, table["throughput_mbps"] > least_mbps, LATENCIES)
     link = now.setdefault("link", {})

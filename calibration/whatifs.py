@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What NS-3 and a model make of the same actions in the same situation: `what_if`.
 
-A live simulation is run to a moment and branched once per action, so that all branches share its
-past, down to the last packet. The model starts from the KPIs of that moment.
+A live simulation is run to a moment, its future is drawn several times, and each draw is branched
+once per action: all branches share the past down to the last packet, and all actions meet the same
+draws. What NS-3 says of an action is the mean over the draws. The model starts from the KPIs of
+that moment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -17,13 +19,15 @@ from numpy.typing import NDArray
 
 from calibration.network import Floats, network_of
 from calibration.rolling import Moment, Roll, moments_of
-from calibration.trajectory import Table, taken, trajectory
+from calibration.trajectory import Table, Trajectory, taken, trajectory
 from experiment_model import ExperimentModel
 from ns3_scenarios.controls import Schedule
 from ns3_scenarios.live import LiveSimulation
 from ns3_scenarios.scenario import ScenarioConfig
 from ns3_scenarios.sweeps import draw_action
 
+REDRAWS = 5
+"""Draws of the future that NS-3 plays each action under."""
 OBJECTIVES = {
     "throughput_mbps": 1,
     "latency_ms": -1,
@@ -52,8 +56,9 @@ class Outcome:
 
     situation: Situation
     ns3: dict[str, Floats]
-    """By objective, shape (actions,)."""
+    """By objective, shape (actions, redraws)."""
     model: dict[str, Floats]
+    """By objective, shape (actions,)."""
 
 
 def situation_of(
@@ -65,39 +70,31 @@ def situation_of(
     return Situation(scenario, seed, interval, tuple(actions))
 
 
-def what_if(model: ExperimentModel, situation: Situation, horizon: int) -> Outcome:
+def what_if(
+    model: ExperimentModel, situation: Situation, horizon: int, redraws: int = REDRAWS
+) -> Outcome:
     """Play all actions of a situation on NS-3 and on the model.
 
-    The model knows of the future what is decided outside the network: faults, and what open-loop
-    applications send.
+    The model knows of the future what is planned: faults. What open-loop applications are going to
+    send nobody knows. As somebody would who has their sources but not NS-3, the model rolls on
+    under several draws of it, those that NS-3 plays, and says the mean.
 
     Args:
         model: what is held against NS-3.
         situation: what is played.
         horizon: intervals that each action is followed for.
+        redraws: draws of the future; 2 or more.
 
     Raises:
         SimulationError: NS-3 ended abnormally.
     """
     ahead = np.arange(situation.interval, situation.interval + horizon)
     real, starts, controls, outside = [], [], [], []
-    with LiveSimulation(situation.scenario, situation.seed) as live:
-        past = live.advance(situation.interval)
-        for action in situation.actions:
-            with live.branch() as branch:
-                if action:
-                    branch.apply(action)
-                future = branch.advance(horizon)
-            run = trajectory(
-                network_of(situation.scenario),
-                {name: pa.concat_tables([past[name], future[name]]) for name in past},
-                action,
-                situation.seed,
-            )
-            real.append(_objectives(run.tables, ahead))
-            starts.append(moments_of(run, [situation.interval - 1]))
-            controls.append(taken(run.controls, ahead))
-            outside.append(taken(run.outside, ahead))
+    for run in _futures(situation, horizon, redraws):
+        real.append(_objectives(run.tables, ahead))
+        starts.append(moments_of(run, [situation.interval - 1]))
+        controls.append(taken(run.controls, ahead))
+        outside.append(taken(run.outside, ahead))
     roll = Roll(model, _together(starts), situation.scenario.name)
     ours: list[list[dict[str, float]]] = []
     for step in range(horizon):
@@ -106,14 +103,36 @@ def what_if(model: ExperimentModel, situation: Situation, horizon: int) -> Outco
             {name: np.stack([o[name][step] for o in outside]) for name in outside[0]},
         )
         ours.append([_at_once(moment.now, i) for i in range(len(starts))])
+
+    def by_action(values: Floats) -> Floats:
+        return values.reshape(redraws, len(situation.actions)).T
+
     return Outcome(
         situation,
-        {name: np.array([one[name] for one in real]) for name in OBJECTIVES},
+        {name: by_action(np.array([one[name] for one in real])) for name in OBJECTIVES},
         {
-            name: np.array([[one[name] for one in step] for step in ours]).mean(0)
+            name: by_action(np.array([[one[name] for one in step] for step in ours]).mean(0)).mean(
+                1
+            )
             for name in OBJECTIVES
         },
     )
+
+
+def _futures(situation: Situation, horizon: int, redraws: int) -> Iterator[Trajectory]:
+    """What NS-3 makes of each action, action by action under one draw after the other."""
+    network = network_of(situation.scenario)
+    with LiveSimulation(situation.scenario, situation.seed) as live:
+        past = live.advance(situation.interval)
+        for seed in range(redraws):
+            with live.branch() as draw:
+                draw.redraw(seed)
+                for action in situation.actions:
+                    with draw.branch() as branch:
+                        branch.apply(action)
+                        future = branch.advance(horizon)
+                    tables = {name: pa.concat_tables([past[name], future[name]]) for name in past}
+                    yield trajectory(network, tables, action, situation.seed)
 
 
 def _objectives(tables: dict[str, Table], intervals: NDArray[np.int64]) -> dict[str, float]:

@@ -27,7 +27,7 @@ from ns3_scenarios.errors import (
     WorkerTimeoutError,
 )
 from ns3_scenarios.scenario import ScenarioConfig
-from ns3_scenarios.simulate import checked, shared_worker
+from ns3_scenarios.simulate import check_seed, checked, shared_worker
 from ns3_scenarios.worker import SimulationWorker
 from ns3_scenarios.worker.client import KILLS, decode, fail, joined, raise_error
 from ns3_scenarios.worker.closing import Closing
@@ -156,6 +156,33 @@ class LiveSimulation(Closing):
         with self._conversation(order):
             self._answer()
 
+    def redraw(self, seed: int) -> None:
+        """Let what follows be another draw of the same network with the same past.
+
+        Drawn anew: when applications send and how much (frames, bursts, web pages, jobs and their
+        work, background jobs of edge sites); which blocks, packets on lossy links and packets in
+        RED queues are lost; errors of measurements; turns of random walks; fast fading from its
+        next update on; how shadowing and line of sight change as users move on.
+
+        Kept: what has been drawn, such as positions, shadowing and line of sight where users are,
+        packets and blocks under way, and the times that are set for next frames and jobs; and what
+        the scenario and its seed fix, such as faults, routes and phases of periodic traffic.
+
+        Two copies of a simulation that get the same changes, and are redrawn with equal seeds, go
+        on alike. After different changes, sources of traffic and of jobs still draw the same.
+
+        Args:
+            seed: of the draws from now on, 0 or more. None leads back to what would have come.
+
+        Raises:
+            UserError: `seed` is not allowed, or the simulation is closed.
+            SimulationError: the simulation ended abnormally, or had ended before.
+            WorkerError: the simulation does not answer.
+        """
+        check_seed(seed)
+        with self._conversation({"kind": "redraw", "seed": seed}):
+            self._answer()
+
     def observe(self) -> Observation:
         """Look at the simulation, which takes no simulated time and changes nothing.
 
@@ -218,7 +245,7 @@ class LiveSimulation(Closing):
     def _conversation(self, order: dict[str, Any] | None = None) -> Iterator[None]:
         """Give an order; if anything but a refusal comes of it, the simulation has ended."""
         self._check_usable()
-        self._pending = order if order and order["kind"] in ("advance", "apply") else None
+        self._pending = order if order and order["kind"] != "observe" else None
         try:
             if order:
                 with suppress(WorkerGoneError):  # the answer says more

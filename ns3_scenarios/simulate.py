@@ -16,6 +16,8 @@ from ns3_scenarios.scenario import ScenarioConfig
 from ns3_scenarios.traces import Traces
 from ns3_scenarios.worker import OnProgress, SimulationWorker
 
+MAX_SEED = 2**64 - 1
+
 _worker = SimulationWorker()
 _lock = threading.Lock()
 
@@ -63,9 +65,18 @@ def checked(scenario: ScenarioConfig | str | Path, seed: int) -> ScenarioConfig:
     """
     if not isinstance(scenario, ScenarioConfig):
         scenario = load_scenario(scenario)
-    if seed < 0:
-        raise ScenarioError(f"seed={seed} is not allowed; it must be 0 or more")
+    check_seed(seed)
     return scenario
+
+
+def check_seed(seed: int) -> None:
+    """Refuse what ns-3 cannot take as the number of a run.
+
+    Raises:
+        ScenarioError: it cannot be used.
+    """
+    if not 0 <= seed <= MAX_SEED:
+        raise ScenarioError(f"seed={seed} is not allowed; it must be from 0 to {MAX_SEED}")
 
 
 def shared_worker() -> SimulationWorker:

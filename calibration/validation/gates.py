@@ -52,6 +52,7 @@ class RankingLimits(Part):
     """How alike a model and NS-3 must rank actions."""
 
     least_tau: Annotated[FiniteFloat, Field(ge=-1, le=1)]
+    """Or that of NS-3's own draws, where it is less."""
     most_regret_pct: Percent
     """Median over situations, of the objective's range."""
 

@@ -311,6 +311,27 @@ def test_changes_stay_in_their_branch(live: LiveSimulation, worker: SimulationWo
             assert to_bytes(third.advance(2)) == late
 
 
+def test_redrawn_branches_share_their_past_and_draw_their_future(
+    live: LiveSimulation, worker: SimulationWorker
+) -> None:
+    with LiveSimulation("quickstart", seed=3, worker=worker) as other:
+        other.advance(3)
+        undisturbed = to_bytes(other.advance(3))
+    live.advance(3)
+    with contextlib.ExitStack() as stack:
+        branches = [stack.enter_context(live.branch()) for _ in range(4)]
+        before = live.observe()
+        for branch, seed in zip(branches, (7, 7, 8), strict=False):
+            branch.redraw(seed)
+            assert branch.observe() == before
+        child = stack.enter_context(branches[0].branch())
+        first, second, different, plain = (to_bytes(branch.advance(3)) for branch in branches)
+        assert first == second == to_bytes(child.advance(3))
+        assert len({first["flow"], different["flow"], undisturbed["flow"]}) == 3
+        assert plain == undisturbed
+    assert to_bytes(live.advance(3)) == undisturbed
+
+
 def test_parent_and_branch_may_be_closed_in_any_order(
     live: LiveSimulation, worker: SimulationWorker
 ) -> None:
@@ -398,6 +419,9 @@ def test_bad_controls_change_nothing(live: LiveSimulation, worker: SimulationWor
             live.apply(bad)
     with pytest.raises(UserError, match="n=0"):
         live.advance(0)
+    for seed in (-1, 2**64):
+        with pytest.raises(UserError, match=f"seed={seed} is not allowed"):
+            live.redraw(seed)
     assert live.observe().controls == initial
     with LiveSimulation("quickstart", seed=3, worker=worker) as other:
         assert to_bytes(live.advance(2)) == to_bytes(other.advance(2))
@@ -407,7 +431,8 @@ def test_a_closed_simulation_says_so(live: LiveSimulation) -> None:
     branch = live.branch()
     branch.close()
     branch.close()
-    for use in (branch.advance, branch.observe, branch.branch, lambda: branch.apply(SILENCE)):
+    uses = (branch.advance, branch.observe, branch.branch)
+    for use in (*uses, lambda: branch.apply(SILENCE), lambda: branch.redraw(1)):
         with pytest.raises(UserError, match="closed"):
             use()
     assert live.advance()["network"].num_rows == 3

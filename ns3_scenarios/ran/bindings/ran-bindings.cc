@@ -207,6 +207,7 @@ PYBIND11_MODULE(_ran, m)
         .def("add_application", &RanNetworkHelper::AddApplication)
         .def("start", &RanNetworkHelper::Start)
         .def("advance", &RanNetworkHelper::Advance)
+        .def("redraw", &RanNetworkHelper::Redraw)
         .def("refresh_geometry",
              [](RanNetworkHelper& h) { h.GetNetwork()->RefreshGeometry(); })
         .def("refresh_links", [](RanNetworkHelper& h) { h.GetNetwork()->RefreshLinks(); })

@@ -70,6 +70,20 @@ RanFrameSource::GetTypeId()
 RanFrameSource::RanFrameSource() = default;
 RanFrameSource::~RanFrameSource() = default;
 
+int64_t
+RanFrameSource::AssignStreams(int64_t stream)
+{
+    const int64_t first = stream;
+    for (const auto& variable : {m_interval, m_jitter, m_frameBytes, m_onTime, m_offTime})
+    {
+        if (variable)
+        {
+            variable->SetStream(stream++);
+        }
+    }
+    return stream - first;
+}
+
 void
 RanFrameSource::DoDispose()
 {

@@ -32,6 +32,8 @@ class RanFrameSource : public RanSource
 
     void SetRateFactor(double factor) override;
 
+    int64_t AssignStreams(int64_t stream) override;
+
   private:
     void StartApplication() override;
     void StopApplication() override;

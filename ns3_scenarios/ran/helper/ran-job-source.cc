@@ -91,6 +91,15 @@ RanJobSource::RanJobSource()
 
 RanJobSource::~RanJobSource() = default;
 
+int64_t
+RanJobSource::AssignStreams(int64_t stream)
+{
+    m_interval->SetStream(stream);
+    m_work->SetStream(stream + 1);
+    m_place->SetStream(stream + 2);
+    return 3;
+}
+
 void
 RanJobSource::DoDispose()
 {

@@ -87,6 +87,8 @@ class RanJobSource : public RanSource
      */
     RanJobCounters TakeCounters();
 
+    int64_t AssignStreams(int64_t stream) override;
+
   private:
     /// A job that is neither finished nor lost
     struct Pending

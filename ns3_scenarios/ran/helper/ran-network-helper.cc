@@ -17,10 +17,12 @@
 #include "ns3/packet-sink.h"
 #include "ns3/pointer.h"
 #include "ns3/random-walk-2d-mobility-model.h"
+#include "ns3/rng-seed-manager.h"
 #include "ns3/simulator.h"
 #include "ns3/string.h"
 #include "ns3/three-gpp-antenna-model.h"
 #include "ns3/three-gpp-http-client.h"
+#include "ns3/three-gpp-http-server.h"
 #include "ns3/three-gpp-http-variables.h"
 #include "ns3/uinteger.h"
 
@@ -455,6 +457,45 @@ void
 RanNetworkHelper::Start()
 {
     m_network->Start();
+}
+
+void
+RanNetworkHelper::Redraw(uint64_t run)
+{
+    RngSeedManager::SetRun(run);
+    int64_t stream = m_network->AssignStreams(0);
+    for (const auto& site : m_edgeSites)
+    {
+        stream += site->AssignStreams(stream);
+    }
+    const auto assignVariables = [&stream](Ptr<Application> web) {
+        PointerValue variables;
+        web->GetAttribute("Variables", variables);
+        stream += variables.Get<ThreeGppHttpVariables>()->AssignStreams(stream);
+    };
+    for (const auto& [flow, source] : m_sources)
+    {
+        if (DynamicCast<ThreeGppHttpClient>(source))
+        {
+            assignVariables(source);
+        }
+        else
+        {
+            stream += source->AssignStreams(stream);
+        }
+    }
+    for (uint32_t i = 0; i < m_core->GetNApplications(); ++i)
+    {
+        if (auto server = DynamicCast<ThreeGppHttpServer>(m_core->GetApplication(i)))
+        {
+            assignVariables(server);
+        }
+    }
+    // Last, as links have more streams with some queues than with others.
+    if (m_transport)
+    {
+        m_transport->AssignStreams(stream);
+    }
 }
 
 void

@@ -292,6 +292,13 @@ class RanNetworkHelper
     void Start();
 
     /**
+     * Let all that follows be another draw: assign new random streams to the network, the links, the
+     * edge sites and all sources of traffic. What has been drawn stays.
+     * \param run number of the draw; equal numbers draw the same
+     */
+    void Redraw(uint64_t run);
+
+    /**
      * Run.
      * \param ns simulated time, ns
      */

@@ -199,6 +199,13 @@ RanCell::RanCell()
 
 RanCell::~RanCell() = default;
 
+int64_t
+RanCell::AssignStreams(int64_t stream)
+{
+    m_random->SetStream(stream);
+    return 1;
+}
+
 void
 RanCell::DoInitialize()
 {

@@ -232,6 +232,13 @@ class RanCell : public Object
     void SetNoiseRise(double db);
 
     /**
+     * Draw from fixed random streams from now on; what has been drawn stays.
+     * \param stream the first of them
+     * \return how many there are
+     */
+    int64_t AssignStreams(int64_t stream);
+
+    /**
      * \return state and energy
      */
     RanPower& GetPower()

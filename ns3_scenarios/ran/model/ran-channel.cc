@@ -167,6 +167,24 @@ RanChannel::DoDispose()
     Object::DoDispose();
 }
 
+int64_t
+RanChannel::AssignStreams(int64_t stream)
+{
+    const int64_t first = stream;
+    stream += m_condition->AssignStreams(stream);
+    stream += m_loss->AssignStreams(stream);
+    if (m_aerial)
+    {
+        stream += m_aerial->AssignStreams(stream);
+    }
+    if (m_spectrum)
+    {
+        auto matrix = DynamicCast<ThreeGppChannelModel>(m_spectrum->GetChannelModel());
+        stream += matrix->AssignStreams(stream);
+    }
+    return stream - first;
+}
+
 uint64_t
 RanChannel::PairOf(Ptr<const MobilityModel> site, Ptr<const MobilityModel> user)
 {

@@ -142,6 +142,13 @@ class RanChannel : public Object
                             const RanSteering& at,
                             const RanSteering& to);
 
+    /**
+     * Draw from fixed random streams from now on; what has been drawn stays.
+     * \param stream the first of them
+     * \return how many there are
+     */
+    int64_t AssignStreams(int64_t stream);
+
   protected:
     void DoInitialize() override;
     void DoDispose() override;

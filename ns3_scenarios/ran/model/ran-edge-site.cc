@@ -57,6 +57,13 @@ RanEdgeSite::RanEdgeSite()
 
 RanEdgeSite::~RanEdgeSite() = default;
 
+int64_t
+RanEdgeSite::AssignStreams(int64_t stream)
+{
+    m_unit->SetStream(stream);
+    return 1;
+}
+
 void
 RanEdgeSite::DoDispose()
 {

@@ -85,6 +85,13 @@ class RanEdgeSite : public Object
      */
     RanSiteCounters TakeCounters();
 
+    /**
+     * Draw from fixed random streams from now on; what has been drawn stays.
+     * \param stream the first of them
+     * \return how many there are
+     */
+    int64_t AssignStreams(int64_t stream);
+
   private:
     /// A load with what is needed to update it
     struct Load : RanSiteLoad

@@ -137,6 +137,13 @@ RanMobility::Start(RanNetwork* network)
     Measure();
 }
 
+int64_t
+RanMobility::AssignStreams(int64_t stream)
+{
+    m_error->SetStream(stream);
+    return 1;
+}
+
 void
 RanMobility::Measure()
 {

@@ -72,6 +72,13 @@ class RanMobility : public Object
      */
     uint64_t TakeHandovers(const RanUe& ue);
 
+    /**
+     * Draw from fixed random streams from now on; what has been drawn stays.
+     * \param stream the first of them
+     * \return how many there are
+     */
+    int64_t AssignStreams(int64_t stream);
+
   protected:
     void DoDispose() override;
 

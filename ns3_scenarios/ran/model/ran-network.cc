@@ -353,6 +353,26 @@ RanNetwork::ShortestSlotNs() const
     return shortest;
 }
 
+int64_t
+RanNetwork::AssignStreams(int64_t stream)
+{
+    const int64_t first = stream;
+    for (const auto& channel : m_channels)
+    {
+        stream += channel->AssignStreams(stream);
+    }
+    for (const auto& cell : m_cells)
+    {
+        stream += cell->AssignStreams(stream);
+    }
+    for (const auto& ue : m_ues)
+    {
+        stream += ue->mobility->AssignStreams(stream);
+    }
+    stream += m_mobility->AssignStreams(stream);
+    return stream - first;
+}
+
 void
 RanNetwork::Wake()
 {

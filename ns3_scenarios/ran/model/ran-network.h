@@ -102,6 +102,13 @@ class RanNetwork : public Object
     }
 
     /**
+     * Draw from fixed random streams from now on; what has been drawn stays.
+     * \param stream the first of them
+     * \return how many there are
+     */
+    int64_t AssignStreams(int64_t stream);
+
+    /**
      * Run the slot clock, if it is not running.
      */
     void Wake();

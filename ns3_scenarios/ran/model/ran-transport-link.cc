@@ -12,6 +12,7 @@
 #include "ns3/net-device-queue-interface.h"
 #include "ns3/object-factory.h"
 #include "ns3/queue-size.h"
+#include "ns3/red-queue-disc.h"
 #include "ns3/simulator.h"
 #include "ns3/tbf-queue-disc.h"
 #include "ns3/traffic-control-layer.h"
@@ -190,6 +191,21 @@ RanTransportLink::Build(const RanTransportLinkSpec& spec,
     }
     SetState(true, 1, Time(0), 0);
     SetQueue(spec.queue);
+}
+
+int64_t
+RanTransportLink::AssignStreams(int64_t stream)
+{
+    const int64_t first = stream;
+    for (const Direction& direction : m_directions)
+    {
+        stream += direction.errors->AssignStreams(stream);
+        if (auto red = DynamicCast<RedQueueDisc>(direction.discipline))
+        {
+            stream += red->AssignStreams(stream);
+        }
+    }
+    return stream - first;
 }
 
 uint64_t

@@ -152,6 +152,13 @@ class RanTransportLink : public PointToPointChannel
      */
     uint64_t CountHeld(uint32_t side) const;
 
+    /**
+     * Draw from fixed random streams from now on; what has been drawn stays.
+     * \param stream the first of them
+     * \return how many there are
+     */
+    int64_t AssignStreams(int64_t stream);
+
     bool TransmitStart(Ptr<const Packet> packet,
                        Ptr<PointToPointNetDevice> source,
                        Time duration) override;

@@ -407,6 +407,17 @@ RanTransport::TakeCounters(uint32_t link, uint32_t side)
     return GetLink(link).TakeCounters(side);
 }
 
+int64_t
+RanTransport::AssignStreams(int64_t stream)
+{
+    const int64_t first = stream;
+    for (const auto& link : m_links)
+    {
+        stream += link->AssignStreams(stream);
+    }
+    return stream - first;
+}
+
 uint64_t
 RanTransport::CountHeld() const
 {

@@ -161,6 +161,13 @@ class RanTransport : public Object
      */
     uint64_t CountHeld() const;
 
+    /**
+     * Draw from fixed random streams from now on; what has been drawn stays.
+     * \param stream the first of them
+     * \return how many there are
+     */
+    int64_t AssignStreams(int64_t stream);
+
   protected:
     void DoDispose() override;
 

@@ -61,8 +61,8 @@ class Answering:
                     case _:
                         for tables in simulation.obey(order.header):
                             self._report(simulation.intervals - 1, 0, tables)
-                        if order.kind == "apply":
-                            self._send({"kind": "applied"})
+                        if order.kind != "advance":
+                            self._send({"kind": "done"})
             except UserError as error:  # nothing has changed
                 self._send_error("user", error)
 

@@ -2,7 +2,8 @@
 """A simulation that obeys orders, in a child of the worker or in the foreground.
 
 An order is JSON data. `{"kind": "advance", "count": 3}` runs reporting intervals; `{"kind":
-"apply", "changes": []}` makes control changes, and with `controls` puts a whole state into force.
+"apply", "changes": []}` makes control changes, and with `controls` puts a whole state into force;
+`{"kind": "redraw", "seed": 7}` gives it other random streams.
 """
 
 from __future__ import annotations
@@ -61,6 +62,8 @@ class SteppedSimulation:
         """
         if order["kind"] == "apply":
             self._simulation.apply(self._new_controls(order))
+        elif order["kind"] == "redraw":
+            self._simulation.redraw(order["seed"])
         else:
             for _ in range(order["count"]):
                 tables = self._simulation.advance()

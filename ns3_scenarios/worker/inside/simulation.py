@@ -100,6 +100,10 @@ class Simulation:
             self._network.refresh_links()
         self._network.wake()
 
+    def redraw(self, seed: int) -> None:
+        """Draw from other random streams from now on."""
+        self._network.redraw(seed)
+
     def advance(self) -> dict[str, pa.RecordBatch]:
         """Run one reporting interval and report it."""
         start_ns = _ran.now_ns()

@@ -58,7 +58,7 @@ def test_nothing_is_lost_or_out_of_bounds(assert_conserved, name, seed):
 
 
 @pytest.mark.parametrize("name", scenario_names())
-def test_steps_and_branches_are_the_run(name):
+def test_steps_and_branches_are_the_run(assert_conserved, name):
     scenario, schedule, through = disturbed(name, 1)
 
     def go_on(simulation: LiveSimulation, intervals: range) -> Iterator[dict[str, pa.Table]]:
@@ -68,8 +68,16 @@ def test_steps_and_branches_are_the_run(name):
 
     with LiveSimulation(scenario, seed=1) as live:
         first = list(go_on(live, range(BRANCH_AT)))
-        with live.branch() as branch:
-            ends = [list(go_on(one, range(BRANCH_AT, N_INTERVALS))) for one in (live, branch)]
+        with live.branch() as branch, live.branch() as redrawn:
+            redrawn.redraw(1)
+            *ends, other = (
+                list(go_on(one, range(BRANCH_AT, N_INTERVALS))) for one in (live, branch, redrawn)
+            )
+    drawn = {name: pa.concat_tables([t[name] for t in (*first, *other)]) for name in other[0]}
+    assert_bits_are_conserved(drawn)
+    assert_shares_are_shares(drawn)
+    assert_conserved({name: table.to_pandas() for name, table in drawn.items()})
+    assert as_bytes(drawn["flow"]) != as_bytes(through.tables["flow"])
     for table, whole in through.tables.items():
         for last in ends:
             stepped = pa.concat_tables([step[table] for step in (*first, *last)])
