@@ -38,6 +38,9 @@ class Target:
     upper: float | None = None
     booster: str = "all"
     """KPIs with the same booster share the splits of its trees."""
+    adds_up: bool = False
+    """Whether it grows with the size of the network. Trees do not see its first guess, which would
+    tell them the size, and nothing that was seen bounds it."""
     rises_with: tuple[str, ...] = ()
     """Features in which it must not fall, all else being equal; it has a booster of its own."""
 
@@ -145,16 +148,16 @@ TARGETS: dict[str, tuple[Target, ...]] = {
         _pct("within_deadline_pct", "now_within_deadline_pct", 30),
     ),
     "class": (
-        _log("throughput_mbps", "Mbit/s", 0.05, "fluid_mbps"),
+        _log("throughput_mbps", "Mbit/s", 0.05, "fluid_mbps", adds_up=True),
         _log("latency_ms", "ms", 5, "fluid_latency_ms"),
         _log("latency_p95_ms", "ms", 5, "fluid_latency_ms"),
         _log("jitter_ms", "ms", 2, "now_jitter_ms"),
         _pct("loss_pct", "fluid_loss_pct", 20),
         _pct("within_budget_pct", "now_within_pct", 30),
-        _log("in_flight_bits", "bit", 1e5, "in_flight_base_bits"),
+        _log("in_flight_bits", "bit", 1e5, "in_flight_base_bits", adds_up=True),
     ),
     "network": (
-        _log("throughput_mbps", "Mbit/s", 0.2, "fluid_mbps"),
+        _log("throughput_mbps", "Mbit/s", 0.2, "fluid_mbps", adds_up=True),
         _log("latency_ms", "ms", 5, "fluid_latency_ms"),
         _log("jitter_ms", "ms", 2, "now_jitter_ms"),
         _pct("packet_loss_pct", "fluid_loss_pct", 20),
