@@ -88,6 +88,6 @@ CLASS = own(
 NETWORK = settings(("degradation", "1", codes(DEGRADATIONS))) | kpis(
     LAST,
     "network",
-    prefixed("now_", "latency_ms", "jitter_ms", "packet_loss_pct", "throughput_mbps",
+    prefixed("now_", "latency_ms", "jitter_ms", "packet_loss_pct",
              "within_budget_pct", "prb_util_pct", "jain_index"),
 )  # fmt: skip
