@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,18 @@ COMPONENTS = 24
 CLIP = 5.0
 """Features count no farther from the middle than this many deviations."""
 THRESHOLD, MARGIN = 0.01, 0.1
+ANYWHERE = 1e30
+"""Bounds and scale of a column that may be anything."""
 
 
-def domain_of(samples: Samples, calibration: Samples) -> Domain:
-    """The region of the rows of `samples`; those of `calibration` say which distances are usual."""
+def domain_of(samples: Samples, calibration: Samples, hidden: Sequence[int] = ()) -> Domain:
+    """The region of the rows of `samples`; those of `calibration` say which distances are usual.
+
+    Args:
+        samples: that a model is fitted on.
+        calibration: others of the same networks.
+        hidden: columns that do not matter, since trees do not see them.
+    """
     x = samples.x.astype(float)
     missing = ~np.isfinite(x)
     absent = missing.all(axis=0)
@@ -29,6 +38,9 @@ def domain_of(samples: Samples, calibration: Samples) -> Domain:
     deviation = np.nanstd(x, axis=0)
     scale = np.where(spread > 0, spread / 2.56, deviation)
     scale = np.where(scale > 0, scale, 1.0)
+    low, high = np.nanmin(x, axis=0), np.nanmax(x, axis=0)
+    at = list(hidden)
+    scale[at], low[at], high[at] = ANYWHERE, -ANYWHERE, ANYWHERE
 
     def standard(values: Any) -> Floats:
         return np.asarray(np.nan_to_num(np.clip((values - centre) / scale, -CLIP, CLIP)))
@@ -42,12 +54,8 @@ def domain_of(samples: Samples, calibration: Samples) -> Domain:
     return Domain(
         centre=tuple(centre.tolist()),
         scale=tuple(scale.tolist()),
-        low=tuple(
-            None if a else float(v) for v, a in zip(np.nanmin(x, axis=0), absent, strict=True)
-        ),
-        high=tuple(
-            None if a else float(v) for v, a in zip(np.nanmax(x, axis=0), absent, strict=True)
-        ),
+        low=tuple(None if a else float(v) for v, a in zip(low, absent, strict=True)),
+        high=tuple(None if a else float(v) for v, a in zip(high, absent, strict=True)),
         was_missing=tuple(bool(v) for v in missing.any(axis=0)),
         clip=CLIP,
         whitening=tuple(map(tuple, whitening.tolist())),

@@ -142,6 +142,8 @@ class KindFit:
         self._conformal = self._thinned(every.in_split("conformal"), settings.max_rows // 2)
         kpis = [target.kpi(upper=self._most(i)) for i, target in enumerate(self._targets)]
         self._transforms = Transforms(kpis, self._fit.features)
+        names = {t.base for t in self._targets if t.adds_up}
+        self._hidden = [i for i, name in enumerate(self._fit.features) if name in names]
         self.boosters: dict[str, xgb.Booster] = {}
         self._means: list[BoosterFile] = []
 
@@ -186,7 +188,7 @@ class KindFit:
                 self._targets, self._at_bounds(standardised), self._settings.seed
             ),
             joint=joint_of(standardised, self._conformal),
-            domain=domain_of(self._fit, self._conformal),
+            domain=domain_of(self._fit, self._conformal, self._hidden),
         )
 
     def error(self, boosting: BoostingSettings) -> float:
@@ -213,7 +215,7 @@ class KindFit:
         first = self._targets[members[0]]
         monotone = {f: 1 for f in first.rises_with}
         self.boosters[file := f"{self.kind}.{name}.ubj"] = boost(
-            self._fit.x,
+            self._seen(self._fit),
             self._wanted(self._fit)[:, members].astype(np.float32),
             self._stop.x,
             self._wanted(self._stop)[:, members].astype(np.float32),
@@ -225,6 +227,12 @@ class KindFit:
         )
         kpis = tuple(self._targets[m].name for m in members)
         return BoosterFile(file=file, kpis=kpis, monotone=monotone)
+
+    def _seen(self, samples: Samples) -> NDArray[np.float32]:
+        """What trees may split on: what is always 0 they do not."""
+        x = samples.x.copy()
+        x[:, self._hidden] = 0
+        return x
 
     def _wanted(self, samples: Samples) -> Floats:
         """What the trees are to predict: z of the KPIs less z of their first guesses."""
@@ -248,7 +256,7 @@ class KindFit:
     def _most(self, index: int) -> float | None:
         """Where physics gives a KPI no upper bound, what is far beyond everything seen."""
         target = self._targets[index]
-        if target.transform == "linear":
+        if target.transform == "linear" or target.adds_up:
             return None
         seen = max(
             float(np.nanmax(samples.y[:, index], initial=0.0))
@@ -292,7 +300,7 @@ class KindFit:
             for which, values in residuals.items()
         }
         self.boosters[file := f"{self.kind}.{name}.spread.ubj"] = boost(
-            self._fit.x,
+            self._seen(self._fit),
             size["fit"],
             self._stop.x,
             size["stop"],

@@ -97,6 +97,7 @@ class Network:
     link_bucket_pct: Floats
     edge_servers: Floats
     edge_gflops: Floats
+    edge_queue_jobs: Floats
     application_slice: Ints
     """Slice of its users' group."""
     application_users: Floats
@@ -225,6 +226,7 @@ def network_of(scenario: ScenarioConfig) -> Network:
         link_bucket_pct=np.array([link.token_bucket_pct for link, _ in links]),
         edge_servers=np.array([s.servers for s in sites], float),
         edge_gflops=np.array([s.gflops for s in sites]),
+        edge_queue_jobs=np.array([s.queue_jobs for s in sites], float),
         application_slice=np.array(
             [slices.index(scenario.users[groups.index(a.users)].slice) for a in applications], int
         ),

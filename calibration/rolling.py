@@ -120,6 +120,7 @@ class Roll:
         now["ue"], now["neighbour"] = self._users.after(radio, now["cell"], self._rng)
         finished = kpis.get("application", {}).get("jobs_finished", np.zeros((radio.batch, 0)))
         now["flow"] = flows_after(radio, kpis["class"], finished)
+        _sum_up(now["network"], last.network, now["flow"], controls)
         now["slice"]["users"] = _slice_users(last.network, now["ue"]["cell"], controls)
         self.moment = Moment(last.network, now, last.now, controls, outside, kpis["class"])
         return self.moment
@@ -166,8 +167,7 @@ def _tables(radio: Radio, kpis: dict[str, Table]) -> dict[str, Table]:
         busy = cell[f"{d}_prb_util_pct"] > LEAST_PRB_PCT
         _without(cell, busy, [f"{d}_{n}" for n in ("sinr_db", "mcs", "bler_pct")])
     cell["power_w"] = power_w(network, cell, step.controls, step.outside)
-    for table in (now["network"], kpis["class"]):
-        _without(table, table["throughput_mbps"] > least_mbps, LATENCIES)
+    _without(kpis["class"], kpis["class"]["throughput_mbps"] > least_mbps, LATENCIES)
     link = now.setdefault("link", {})
     if link:
         kept = 1 - np.minimum(link["loss_pct"], 99) / 100
@@ -183,6 +183,14 @@ def _tables(radio: Radio, kpis: dict[str, Table]) -> dict[str, Table]:
         _jobs(radio, application)
     now["flow"] = {}
     return now
+
+
+def _sum_up(slices: Table, network: Network, flow: Table, controls: Table) -> None:
+    """Throughput of slices as wholes: what their flows deliver, as in the KPI tables."""
+    kbit = network.scenario.interval_ms * 1e3
+    delivered = sum_into(controls["row_slice"], flow["delivered_bits"], network.n_slices)
+    slices["throughput_mbps"] = delivered / kbit
+    _without(slices, delivered > LEAST_BITS, LATENCIES)
 
 
 def _jobs(radio: Radio, application: Table) -> None:

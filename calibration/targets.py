@@ -38,6 +38,9 @@ class Target:
     upper: float | None = None
     booster: str = "all"
     """KPIs with the same booster share the splits of its trees."""
+    adds_up: bool = False
+    """Whether it grows with the size of the network. Trees do not see its first guess, which would
+    tell them the size, and nothing that was seen bounds it."""
     rises_with: tuple[str, ...] = ()
     """Features in which it must not fall, all else being equal; it has a booster of its own."""
 
@@ -88,8 +91,8 @@ def _both(*targets: Target) -> tuple[Target, ...]:
     )
 
 
-LINK_LOAD = ("arriving_mbps", "load", "through_mbps", "util_base_pct")
-EDGE_LOAD = ("arriving_jobs", "load", "background_pct", "util_base_pct")
+LINK_LOAD = ("arriving_load", "load", "util_base_pct")
+EDGE_LOAD = ("load", "backlog_load", "background_pct", "util_base_pct")
 
 TARGETS: dict[str, tuple[Target, ...]] = {
     "cell": (
@@ -117,7 +120,7 @@ TARGETS: dict[str, tuple[Target, ...]] = {
     ),
     "link": (
         _pct("util_pct", "util_base_pct", 20, rises_with=LINK_LOAD),
-        _log("throughput_mbps", "Mbit/s", 1, "through_mbps"),
+        _log("throughput_mbps", "Mbit/s", 1, "through_mbps", adds_up=True),
         _log("delay_ms", "ms", 1, "delay_base_ms"),
         _log("delay_p95_ms", "ms", 1, "delay_base_ms"),
         _pct("loss_pct", "loss_base_pct", 10),
@@ -126,16 +129,16 @@ TARGETS: dict[str, tuple[Target, ...]] = {
     ),
     "edge": (
         _pct("util_pct", "util_base_pct", 20, rises_with=EDGE_LOAD),
-        _log("queue_jobs", "1", 0.5, "now_queue_jobs"),
-        _log("jobs_in_system", "1", 1, "system_base_jobs"),
-        _log("jobs_arrived", "1", 1, "arriving_jobs"),
-        _log("jobs_dropped", "1", 1, "now_jobs_dropped"),
+        _log("queue_jobs", "1", 0.5, "queue_base_jobs", adds_up=True),
+        _log("jobs_in_system", "1", 1, "system_base_jobs", adds_up=True),
+        _log("jobs_arrived", "1", 1, "arriving_jobs", adds_up=True),
+        _log("jobs_dropped", "1", 1, "dropped_base_jobs", adds_up=True),
         _log("waiting_ms", "ms", 5, "wait_base_ms"),
         _log("service_ms", "ms", 5, "service_base_ms"),
     ),
     "application": (
-        _log("jobs_finished", "1", 1, "made_jobs"),
-        _log("jobs_in_progress", "1", 1, "now_jobs_in_progress"),
+        _log("jobs_finished", "1", 1, "finished_base_jobs", adds_up=True),
+        _log("jobs_in_progress", "1", 1, "progress_base_jobs", adds_up=True),
         _log("latency_ms", "ms", 10, "now_latency_ms"),
         _log("latency_p95_ms", "ms", 10, "now_latency_p95_ms"),
         _log("radio_ms", "ms", 5, "now_radio_ms"),
@@ -145,16 +148,16 @@ TARGETS: dict[str, tuple[Target, ...]] = {
         _pct("within_deadline_pct", "now_within_deadline_pct", 30),
     ),
     "class": (
-        _log("throughput_mbps", "Mbit/s", 0.05, "fluid_mbps"),
+        _log("throughput_mbps", "Mbit/s", 0.05, "fluid_mbps", adds_up=True),
         _log("latency_ms", "ms", 5, "fluid_latency_ms"),
         _log("latency_p95_ms", "ms", 5, "fluid_latency_ms"),
         _log("jitter_ms", "ms", 2, "now_jitter_ms"),
         _pct("loss_pct", "fluid_loss_pct", 20),
         _pct("within_budget_pct", "now_within_pct", 30),
-        _log("in_flight_bits", "bit", 1e5, "in_flight_base_bits"),
+        _log("in_flight_bits", "bit", 1e5, "in_flight_base_bits", adds_up=True),
     ),
     "network": (
-        _log("throughput_mbps", "Mbit/s", 0.2, "fluid_mbps"),
+        _log("throughput_mbps", "Mbit/s", 0.2, "fluid_mbps", adds_up=True),
         _log("latency_ms", "ms", 5, "fluid_latency_ms"),
         _log("jitter_ms", "ms", 2, "now_jitter_ms"),
         _pct("packet_loss_pct", "fluid_loss_pct", 20),

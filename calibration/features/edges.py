@@ -10,7 +10,12 @@ import numpy as np
 from calibration.features.radio import Radio
 from calibration.features.rows import Rows, lagged, sum_into
 from calibration.network import FLOW_KINDS, REQUEST, RESPONSE, Floats
-from calibration.trajectory import COLUMNS
+
+LAGGED = ("util_pct", "waiting_ms", "service_ms")
+COUNTS = ("queue_jobs", "jobs_in_system", "jobs_dropped")
+SHARES = ("within_deadline_pct", "latency_ms", "latency_p95_ms", "radio_ms", "transport_ms",
+          "queue_ms", "compute_ms")  # fmt: skip
+JOBS = ("jobs_made", "jobs_offloaded", "jobs_finished", "jobs_lost", "jobs_in_progress")
 
 
 def erlang_c(servers: Floats, load: Floats) -> Floats:
@@ -77,28 +82,41 @@ def _edge_rows(radio: Radio) -> Rows:
     own = np.nan_to_num(size, nan=1.0)
     service_s = own / network.edge_gflops
     erlangs = work / jobs.interval_s / network.edge_gflops + background * network.edge_servers
-    waits = erlang_c(network.edge_servers * np.ones_like(erlangs), erlangs)
-    free = np.maximum(network.edge_servers - erlangs, 0.02)
-    backlog = edge["jobs_in_system"] * own
+    servers = network.edge_servers
+    waits = erlang_c(servers * np.ones_like(erlangs), erlangs)
+    free = np.maximum(servers - erlangs, 0.02)
+    there = edge["jobs_in_system"]
+    backlog = there * own
     room = capacity * jobs.interval_s
+    done = room * (1 - np.minimum(background, 1)) / own
+    left = np.maximum(there + arriving - done, 0)
+    queued = np.maximum(there - servers, 0) / 2 + np.maximum(left - servers, 0) / 2
+    held = np.minimum(left, network.edge_queue_jobs + servers)
     rows.add(
-        servers=network.edge_servers,
+        servers=servers,
         gflops=network.edge_gflops,
-        arriving_jobs=arriving,
         job_gflop=size,
-        load=np.minimum(erlangs / network.edge_servers, 10),
+        load=np.minimum(erlangs / servers, 10),
+        backlog_load=np.minimum(backlog / room, 100),
         background_pct=step.outside["background_pct"],
         background_change_pct=step.outside["background_pct"] - step.outside_now["background_pct"],
         util_base_pct=np.minimum(100 * (work + backlog + background * room) / room, 100),
-        wait_base_ms=np.minimum(1e3 * waits * service_s / free, 1e4),
+        erlang_wait_ms=np.minimum(1e3 * waits * service_s / free, 1e4),
+        wait_base_ms=1e3 * service_s * queued / servers,
         service_base_ms=np.where(np.isnan(size), np.nan, 1e3 * service_s),
-        system_base_jobs=np.maximum(
-            edge["jobs_in_system"] + arriving - room * (1 - np.minimum(background, 1)) / own, 0
-        ),
+        queue_base_jobs=queued,
+        left_per_server=left / servers,
+        room_per_server=network.edge_queue_jobs / servers,
+        arriving_jobs=arriving,
+        done_per_server=np.minimum(there + arriving, done) / servers,
+        dropped_base_jobs=left - held,
+        system_base_jobs=held,
     )
-    lagged(rows, step, "edge", COLUMNS["edge"])
-    for name in ("util_pct", "jobs_in_system"):
-        rows.add(**{f"before_{name}": step.before["edge"][name]})
+    lagged(rows, step, "edge", LAGGED)
+    for name, columns in (("now", edge), ("before", step.before["edge"])):
+        per_server = {f"{name}_{n}_per_server": columns[n] / servers for n in COUNTS}
+        rows.add(**per_server)
+    rows.add(before_util_pct=step.before["edge"]["util_pct"])
     return rows
 
 
@@ -116,6 +134,7 @@ def application_rows(radio: Radio) -> Rows:
     def of_site(name: str) -> Floats:
         return np.take_along_axis(site_rows.columns[name], site, 1)
 
+    now, users = step.now["application"], np.maximum(network.application_users, 1)
     fraction = step.controls["fraction"]
     damped = np.take_along_axis(
         step.controls["degradation"],
@@ -141,31 +160,44 @@ def application_rows(radio: Radio) -> Rows:
             f"{kind}_backlog_kbit": mean(step.now["flow"]["in_flight_bits"]) * 1e-3,
         }
     edge_s = network.application_gflop / of_site("gflops")
+    waiting = now["jobs_in_progress"] + jobs.arriving
+    n_sites = len(network.edge_names)
+    at_site = np.take_along_axis(jobs.at_site(waiting, n_sites), site, 1)
+    computed = of_site("done_per_server") * of_site("servers") * waiting / np.maximum(at_site, 1e-9)
+    made = now["jobs_in_progress"] + jobs.made
+    finished = np.minimum(jobs.made - jobs.arriving + computed, made)
     rows.add(
-        users=network.application_users,
         fraction=fraction,
         fraction_change=fraction - step.controls_now["fraction"],
         moved=step.controls["application_site"] != step.controls_now["application_site"],
         degradation=damped,
-        made_jobs=jobs.made,
-        sent_jobs=jobs.arriving,
+        finished_base_jobs=finished,
+        finished_per_user=finished / users,
+        progress_base_jobs=made - finished,
+        expected_queue_ms=fraction * of_site("wait_base_ms"),
+        expected_latency_ms=np.nan_to_num(now["latency_ms"] - now["queue_ms"])
+        + fraction * of_site("wait_base_ms"),
+        made_per_user=jobs.made / users,
+        sent_per_user=jobs.arriving / users,
         job_gflop=network.application_gflop,
         local_ms=local_ms,
         local_load=np.minimum(
             jobs.made / jobs.interval_s * (1 - fraction) * local_ms * 1e-3
-            / np.maximum(network.application_users, 1), 10),
+            / users, 10),
         deadline_ms=network.application_deadline_ms,
         compute_base_ms=fraction * 1e3 * edge_s + (1 - fraction) * local_ms,
         edge_ms=1e3 * edge_s,
         site_servers=of_site("servers"),
         site_load=of_site("load"),
         site_wait_ms=of_site("wait_base_ms"),
-        site_jobs=of_site("now_jobs_in_system"),
+        site_erlang_wait_ms=of_site("erlang_wait_ms"),
+        site_jobs_per_server=of_site("now_jobs_in_system_per_server"),
         site_waiting_ms=of_site("now_waiting_ms"),
         site_background_pct=of_site("background_pct"),
         **parts,
     )  # fmt: skip
-    lagged(rows, step, "application", COLUMNS["application"])
+    lagged(rows, step, "application", SHARES)
+    rows.add(**{f"now_{n}_per_user": now[n] / users for n in JOBS})
     for name in ("latency_ms", "queue_ms", "radio_ms"):
         rows.add(**{f"before_{name}": step.before["application"][name]})
     return rows

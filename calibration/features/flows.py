@@ -33,6 +33,11 @@ def _flow_columns(rows: Rows, radio: Radio, index: NDArray[np.int64], count: int
         return share
 
     ones = np.ones(index.shape)
+    n_flows = np.maximum(total(ones), 1)
+
+    def each(values: Floats) -> Floats:
+        return np.asarray(total(values) / n_flows)
+
     active = (radio.sent_bits > 0).astype(float)
     sent, delivered = radio.sent_bits, flow["delivered_bits"]
     dropped = flow["dropped_radio_bits"] + flow["dropped_transport_bits"]
@@ -42,12 +47,15 @@ def _flow_columns(rows: Rows, radio: Radio, index: NDArray[np.int64], count: int
     moved = np.take_along_axis(radio.re_power_change_db, radio.rows_cell, 1)
     open_ = open_rows(network)
     rows.add(
-        flows=total(ones),
-        active_flows=total(active),
-        offered_mbps=total(step.outside["sent_bits"]) / kbit,
-        was_offered_mbps=total(step.outside_now["sent_bits"]) / kbit,
-        sent_mbps=total(sent * (network.row_kind != FLOW_KINDS.index(FULL_BUFFER))) / kbit,
-        backlog_mbps=total(flow["in_flight_bits"]) / kbit,
+        flows_per_cell=total(ones) / network.n_cells,
+        active=each(active),
+        offered_mbps=each(step.outside["sent_bits"]) / kbit,
+        was_offered_mbps=each(step.outside_now["sent_bits"]) / kbit,
+        sent_mbps=each(sent * (network.row_kind != FLOW_KINDS.index(FULL_BUFFER))) / kbit,
+        backlog_mbps=each(flow["in_flight_bits"]) / kbit,
+        through_mbps=each(through) / kbit,
+        queued_kbit=each(fluid.queued_bits) * 1e-3,
+        now_mbps=each(delivered) / kbit,
         fluid_mbps=total(through) / kbit,
         fluid_latency_ms=np.nan_to_num(mean(delay_ms, through + 1.0)),
         fluid_loss_pct=100 * total(lost * open_) / np.maximum(total((lost + through) * open_), 1),
@@ -63,7 +71,6 @@ def _flow_columns(rows: Rows, radio: Radio, index: NDArray[np.int64], count: int
         power_change_db=mean(moved, ones),
         cell_on=mean(np.take_along_axis(radio.on, radio.rows_cell, 1), ones),
         lost_users=mean(1 - radio.alive[:, network.row_ue], ones),
-        now_mbps=total(delivered) / kbit,
         in_flight_base_bits=total(fluid.queued_bits),
         now_loss_pct=100 * total(dropped) / np.maximum(total(dropped + delivered), 1),
         now_latency_ms=mean(flow["latency_ms"], delivered),
@@ -104,14 +111,15 @@ def _of_slice(radio: Radio, name: str) -> Floats:
 
 def class_rows(radio: Radio) -> Rows:
     """One row per flow class: what a user group's flow sees from end to end, in one direction."""
-    network = radio.network
+    step, network = radio.step, radio.network
     count = len(network.class_names)
     rows = radio.rows(count)
     index = np.broadcast_to(network.row_class, (radio.batch, len(network.row_class)))
     _flow_columns(rows, radio, index, count)
     was_bits = sum_into(index, radio.last.through_bits, count)
-    was_mbps = was_bits / (network.scenario.interval_ms * 1e3)
-    rows.add(fluid_gap=log_ratio(rows.columns["now_mbps"], was_mbps, 0.02))
+    now_bits = sum_into(index, step.now["flow"]["delivered_bits"], count)
+    kbit = network.scenario.interval_ms * 1e3
+    rows.add(fluid_gap=log_ratio(now_bits / kbit, was_bits / kbit, 0.02))
     first = np.array([np.argmax(network.row_class == c) for c in range(count)])
     rows.add(
         uplink=network.row_direction[first],
@@ -130,6 +138,6 @@ def network_rows(radio: Radio) -> Rows:
         degradation=step.controls["degradation"],
         degradation_change=step.controls["degradation"] - step.controls_now["degradation"],
     )
-    lagged(rows, step, "network", ("packet_loss_pct", "throughput_mbps",
+    lagged(rows, step, "network", ("packet_loss_pct",
          "within_budget_pct", "prb_util_pct", "jain_index"))  # fmt: skip
     return rows

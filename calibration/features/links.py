@@ -8,9 +8,9 @@ import numpy as np
 from calibration.features.radio import Radio
 from calibration.features.rows import Rows, changes, lagged, log_ratio
 from calibration.network import QUEUES
-from calibration.trajectory import COLUMNS
 
 TOKEN_BUCKET = QUEUES.index("token_bucket")
+LAGGED = ("util_pct", "delay_ms", "delay_p95_ms", "loss_pct", "queue_packets", "queued_bits")
 
 
 def link_rows(radio: Radio) -> Rows:
@@ -28,20 +28,21 @@ def link_rows(radio: Radio) -> Rows:
     was_mbps = np.where(had_bucket, was_mbps * network.link_bucket_pct / 100, was_mbps)
     kept = (1 - network.link_loss_pct / 100) * (1 - step.outside["link_fault_loss"])
     fitting = np.minimum(1, rate / np.maximum(arriving, 1e-6))
+    bursts = radio.link_sum(network.row_packet_bits * (radio.sent_bits > 0))
     rows.add(
         rate_mbps=rate,
-        was_mbps=np.maximum(was_mbps * was["link_up"], 1e-3),
+        was_rate=np.minimum(was_mbps * was["link_up"] / rate, 1e3),
         propagation_ms=radio.link_propagation_ms,
         up=step.outside["link_up"],
         was_up=was["link_up"],
         loss_expected_pct=100 * (1 - kept),
         bound_packets=network.link_queue_packets,
         bucket=step.controls["queue"] == 4,
-        offered_mbps=radio.link_offered_mbps,
-        arriving_mbps=arriving,
+        offered_load=np.minimum(radio.link_offered_mbps / rate, 1e3),
+        arriving_load=np.minimum(arriving / rate, 1e3),
         load=np.minimum((arriving + backlog) / rate, 1e3),
         arriving_gap=log_ratio(link["throughput_mbps"], radio.last.link_arriving_mbps, 0.1),
-        burst_kbit=radio.link_sum(radio.network.row_packet_bits * (radio.sent_bits > 0)) * 1e-3,
+        burst_ms=np.minimum(1e-3 * bursts / rate, 1e4),
         through_mbps=np.minimum(arriving + backlog, rate),
         util_base_pct=np.minimum(
             100 * (arriving + backlog) / np.maximum(network.link_mbps, 1e-3), 100
@@ -50,7 +51,7 @@ def link_rows(radio: Radio) -> Rows:
         loss_base_pct=100 * (1 - step.outside["link_up"] * kept * fitting),
     )
     changes(rows, step, ("queue",))
-    lagged(rows, step, "link", COLUMNS["link"])
-    for name in ("throughput_mbps", "delay_ms"):
+    lagged(rows, step, "link", LAGGED)
+    for name in ("util_pct", "delay_ms"):
         rows.add(**{f"before_{name}": step.before["link"][name]})
     return rows

@@ -15,6 +15,7 @@ from calibration.calibrating import calibrate, validate_on
 from calibration.features import ROWS, Radio, steps_of
 from calibration.fitting import Fitted, fit
 from calibration.samples import samples_of_datasets
+from calibration.targets import EDGE_LOAD, LINK_LOAD, TARGETS
 from experiment_model import ExperimentModel, ModelError, write_model
 from experiment_model.storage import read_model
 from ns3_scenarios.sweeps import parse_spec, sweep
@@ -60,8 +61,8 @@ def test_more_load_never_means_less_use(model, runs):
     path, _ = model
     loaded = ExperimentModel.load(path)
     for kind, names in (
-        ("link", ("arriving_mbps", "load", "through_mbps", "util_base_pct")),
-        ("edge", ("arriving_jobs", "load", "background_pct", "util_base_pct")),
+        ("link", LINK_LOAD),
+        ("edge", EDGE_LOAD),
     ):
         rows = ROWS[kind](Radio(steps_of(runs[1][1])))
         matrix, columns = rows.matrix(), list(rows.columns)
@@ -71,6 +72,25 @@ def test_more_load_never_means_less_use(model, runs):
             for f in (0, 0.5, 1, 1.5, 3)
         ]
         assert (np.diff(use, axis=0) >= -1e-6).all()
+
+
+def test_what_adds_up_grows_with_the_network(model, runs):
+    path, _ = model
+    loaded = ExperimentModel.load(path)
+    for kind, targets in TARGETS.items():
+        adding = [t for t in targets if t.adds_up]
+        rows = ROWS[kind](Radio(steps_of(runs[1][1])))
+        if not adding or not len(rows):
+            continue
+        columns = [list(rows.columns).index(t.base) for t in adding]
+        names = [kpi.name for kpi in loaded.kpis(kind)]
+        mine = [names.index(t.name) for t in adding]
+        one, ten = (loaded.predict(kind, _scaled(rows.matrix(), columns, f)).mean for f in (1, 10))
+        others = np.delete(one, mine, axis=1)
+        assert np.array_equal(np.delete(ten, mine, axis=1), others)
+        for t, k, column in zip(adding, mine, columns, strict=True):
+            large = rows.matrix()[:, column] > 100 * t.scale
+            assert np.allclose(ten[large, k], 10 * one[large, k], rtol=0.1)
 
 
 def _scaled(matrix, columns, factor):

@@ -17,23 +17,28 @@ from calibration.network import DEGRADATIONS, FLOW_KINDS
 
 OVER_FLOWS = " (mean over its flows by delivered bits)"
 FLOWS = EVERYWHERE | own(
-    ("flows", "1", "Its flows, each direction for itself."),
-    ("active_flows", "1", "Of them, those that are going to send."),
-    ("offered_mbps", "Mbit/s", "What its open-loop flows send in the next interval."),
-    ("was_offered_mbps", "Mbit/s", "What they sent in the last."),
-    ("sent_mbps", "Mbit/s", "What is going to be sent: offered_mbps, and of TCP, web and responses "
-     "what they sent in the last interval; without full buffers."),
-    ("backlog_mbps", "Mbit/s", "On its way at the end of the last interval, over the length of an "
+    ("flows_per_cell", "1", "Its flows, each direction for itself, over the cells of the "
+     "network."),
+    ("active", "1", "Share of its flows that are going to send."),
+    ("offered_mbps", "Mbit/s", "Mean over its flows: what open-loop ones send in the next "
      "interval."),
+    ("was_offered_mbps", "Mbit/s", "Mean over its flows: what open-loop ones sent in the last."),
+    ("sent_mbps", "Mbit/s", "Mean over its flows: what is going to be sent, of TCP, web and "
+     "responses what they sent in the last interval; without full buffers."),
+    ("backlog_mbps", "Mbit/s", "Mean over its flows: on its way at the end of the last interval, "
+     "over the length of an interval."),
+    ("through_mbps", "Mbit/s", "fluid_mbps over its flows."),
+    ("queued_kbit", "kbit", "in_flight_base_bits over its flows."),
     ("fluid_mbps", "Mbit/s", "First guess of throughput: what the fluid model serves and transport "
-     "lets through."),
+     "lets through. Trees do not see it."),
     ("fluid_latency_ms", "ms", "First guess of delay: radio by the fluid model (Little's law), and "
      "propagation."),
     ("fluid_loss_pct", "%", "First guess of loss: in transport and by full queues, of open-loop "
      "flows."),
     ("fluid_within", "1", "Share of what is let through by flows whose delay in the fluid model is "
      "within their budget."),
-    ("in_flight_base_bits", "bit", "First guess of bits on their way: queued in the fluid model."),
+    ("in_flight_base_bits", "bit", "First guess of bits on their way: queued in the fluid model. "
+     "Trees do not see it."),
     ("rate_mbps", "Mbit/s", "Mean rate that flows would have alone in their cells, mostly of those "
      "that are going to send."),
     ("worst_rate_mbps", "Mbit/s", "Least of those that are going to send; 1e6 more where there are "
@@ -56,7 +61,7 @@ FLOWS = EVERYWHERE | own(
     ("tcp_share", "1", "Share of flows that are TCP."),
     ("http_share", "1", "Share of flows that are web traffic."),
     ("full_buffer_share", "1", "Share of flows that always have data."),
-    ("now_mbps", "Mbit/s", "Last interval: delivered from end to end."),
+    ("now_mbps", "Mbit/s", "Last interval, mean over its flows: delivered from end to end."),
     ("now_loss_pct", "%", "Last interval: lost bits, of these and delivered ones."),
 ) | kpis(
     LAST,
@@ -83,6 +88,6 @@ CLASS = own(
 NETWORK = settings(("degradation", "1", codes(DEGRADATIONS))) | kpis(
     LAST,
     "network",
-    prefixed("now_", "latency_ms", "jitter_ms", "packet_loss_pct", "throughput_mbps",
+    prefixed("now_", "latency_ms", "jitter_ms", "packet_loss_pct",
              "within_budget_pct", "prb_util_pct", "jain_index"),
 )  # fmt: skip
