@@ -202,7 +202,7 @@ def _judge(
     )
     if what_ifs:
         played = list(situations(folders, what_ifs))
-        report = report.extended(*rank_actions(model, played, gates, say))
+        report = report.extended(*rank_actions(model, played, gates, jobs=jobs, on_situation=say))
     return report
 
 

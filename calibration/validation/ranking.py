@@ -165,16 +165,29 @@ def rank_actions(
     model: ExperimentModel,
     played: Sequence[Situation],
     gates: Gates,
+    *,
+    jobs: int = 1,
     on_situation: Callable[[str], None] | None = None,
 ) -> tuple[Section, list[GateResult]]:
     """Play situations on NS-3 and on a model; the report's section, and its gates.
 
+    Args:
+        model: what ranks.
+        played: situations.
+        gates: what it must reach.
+        jobs: situations at the same time.
+        on_situation: told of each situation that is done.
+
     Raises:
         SimulationError: NS-3 ended abnormally.
     """
+    from joblib import Parallel, delayed
+
     outcomes: dict[str, list[Outcome]] = {}
-    for number, situation in enumerate(played, 1):
-        outcomes.setdefault(situation.scenario.name, []).append(what_if(model, situation, HORIZON))
+    work = (delayed(what_if)(model, situation, HORIZON) for situation in played)
+    done = Parallel(n_jobs=jobs, return_as="generator")(work)
+    for number, outcome in enumerate(done, 1):
+        outcomes.setdefault(outcome.situation.scenario.name, []).append(outcome)
         if on_situation:
             on_situation(f"ranked actions in {number} of {len(played)} situations")
     total = {name: Tally() for name in OBJECTIVES}
