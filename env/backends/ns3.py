@@ -8,8 +8,6 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import pyarrow as pa
-
 from env.backends.base import WARM_UP, BackendName, Futures
 from env.errors import BackendError
 from env.kpis import Kpis
@@ -74,11 +72,11 @@ class Ns3Backend:
         self._controls.with_changes(changes, self.scenario)
         found = []
         with _told():
-            for _ in range(draws):
+            for draw in range(draws):
                 with self._live.branch() as fork:
-                    if changes:
-                        fork.apply(changes)
-                    found.append(_intervals(fork.advance(horizon)))
+                    fork.redraw(draw)
+                    fork.apply(changes)
+                    found.append([Kpis.of_arrow(fork.advance(1)) for _ in range(horizon)])
         return Futures(found, in_distribution=True, served_by="ns3")
 
     def state_hash(self) -> str:
@@ -91,20 +89,6 @@ class Ns3Backend:
     def close(self) -> None:
         """End the simulation."""
         self._live.close()
-
-
-def _intervals(tables: dict[str, pa.Table]) -> list[Kpis]:
-    """KPIs of each interval of tables that hold several."""
-    numbers = tables["network"]["interval"].unique().to_pylist()
-    return [
-        Kpis.of_arrow(
-            {
-                name: table.filter(pa.compute.equal(table["interval"], number))
-                for name, table in tables.items()
-            }
-        )
-        for number in numbers
-    ]
 
 
 @contextmanager

@@ -65,6 +65,16 @@ def test_reads_leave_the_simulation_as_it_would_have_been(live: Environment) -> 
     assert live.backend.history[-1].interval == undisturbed.interval
 
 
+def test_futures_are_draws_of_what_may_come(live: Environment) -> None:
+    def throughput_mbps() -> list[list[float]]:
+        draws = live.backend.futures((), 2, 3).draws
+        return [[k.column("network", "throughput_mbps").sum() for k in draw] for draw in draws]
+
+    first = throughput_mbps()
+    assert throughput_mbps() == first
+    assert len({tuple(draw) for draw in first}) == 3
+
+
 def test_rollbacks_restore_controls_in_any_order_that_does_not_conflict(live: Environment) -> None:
     start = live.backend.controls
     ids = [
