@@ -120,7 +120,8 @@ def drift(model: ExperimentModel, samples: Mapping[str, Samples], *, seed: int =
     and, but for the half, if the difference is beyond chance: by a one-sided t-test whose
     observations are configurations (standard error of Liang and Zeger 1986 with the correction
     G/(G-1) for G configurations, G-1 degrees of freedom), at a level of 1 % for all tests of the
-    report together (Bonferroni). The uncertainty of validation itself counts where the card has
+    report together (Bonferroni), half of it for rows out of distribution, of which there are few
+    tests, and half for KPIs. The uncertainty of validation itself counts where the card has
     it. With fewer than three configurations only the first rule can speak.
 
     Args:
@@ -143,11 +144,15 @@ def drift(model: ExperimentModel, samples: Mapping[str, Samples], *, seed: int =
         for kind, every in known.items()
         for scenario in np.unique(every.scenario)
     ]
-    level = FAMILY_LEVEL / sum(map(len, (one.excesses for one in judged)))
+    of_rows = [e.what == "outside" for one in judged for e in one.excesses]
+    levels = {
+        is_outside: FAMILY_LEVEL / 2 / max(1, of_rows.count(is_outside))
+        for is_outside in (True, False)
+    }
     scenarios: dict[str, dict[str, KindDrift]] = {}
     for one in judged:
         scenarios.setdefault(one.scenario, {})[one.kind] = one.report
-    reasons = tuple(reason for one in judged for reason in _reasons(one, level))
+    reasons = tuple(reason for one in judged for reason in _reasons(one, levels))
     runs = {every.runs[r] for every in known.values() for r in np.unique(every.run).tolist()}
     return DriftReport(
         model=model.card.name,
@@ -191,11 +196,11 @@ class _Judged:
     excesses: tuple[_Excess, ...]
 
 
-def _reasons(one: _Judged, level: float) -> list[Reason]:
+def _reasons(one: _Judged, levels: Mapping[bool, float]) -> list[Reason]:
     return [
         Reason(scenario=one.scenario, kind=one.kind, kpi=e.kpi, what=e.what, text=e.text)
         for e in one.excesses
-        if e.is_reason(one.report.configs, level)
+        if e.is_reason(one.report.configs, levels[e.what == "outside"])
     ]
 
 
