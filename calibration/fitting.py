@@ -215,7 +215,7 @@ class KindFit:
         first = self._targets[members[0]]
         monotone = {f: 1 for f in first.rises_with}
         self.boosters[file := f"{self.kind}.{name}.ubj"] = boost(
-            self._seen(self._fit),
+            self._seen,
             self._wanted(self._fit)[:, members].astype(np.float32),
             self._stop.x,
             self._wanted(self._stop)[:, members].astype(np.float32),
@@ -228,9 +228,12 @@ class KindFit:
         kpis = tuple(self._targets[m].name for m in members)
         return BoosterFile(file=file, kpis=kpis, monotone=monotone)
 
-    def _seen(self, samples: Samples) -> NDArray[np.float32]:
-        """What trees may split on: what is always 0 they do not."""
-        x = samples.x.copy()
+    @cached_property
+    def _seen(self) -> NDArray[np.float32]:
+        """The rows to fit on as trees may split on them: on what is always 0 they do not."""
+        if not self._hidden:
+            return self._fit.x
+        x = self._fit.x.copy()
         x[:, self._hidden] = 0
         return x
 
@@ -300,7 +303,7 @@ class KindFit:
             for which, values in residuals.items()
         }
         self.boosters[file := f"{self.kind}.{name}.spread.ubj"] = boost(
-            self._seen(self._fit),
+            self._seen,
             size["fit"],
             self._stop.x,
             size["stop"],

@@ -16,6 +16,10 @@ Columns = Mapping[str, NDArray[Any]]
 """Columns of a table by name: numbers with NaN where there is none, or strings."""
 
 
+TIMES = ("interval", "time_ms")
+"""Columns that are equal in all rows of an interval."""
+
+
 class Kpis:
     """The KPI tables of one interval, with the columns of `ns3_scenarios.kpi.TABLES`.
 
@@ -77,11 +81,7 @@ class Kpis:
 
     def rows(self, table: str, **names: str) -> list[dict[str, Any]]:
         """Rows of a table as Python values, None where there is none."""
-        columns = {
-            c.name: self.column(table, c.name)
-            for c in TABLES[table]
-            if c.name not in ("interval", "time_ms")
-        }
+        columns = {c.name: self.column(table, c.name) for c in TABLES[table] if c.name not in TIMES}
         return [
             {name: plain(values[i]) for name, values in columns.items()}
             for i in self.where(table, **names)
@@ -119,7 +119,7 @@ class _ArrowColumns(Mapping[str, NDArray[Any]]):
 
     def __init__(self, table: pa.Table) -> None:
         self._table = table
-        self._names = [n for n in table.column_names if n not in ("interval", "time_ms")]
+        self._names = [n for n in table.column_names if n not in TIMES]
         self._made: dict[str, NDArray[Any]] = {}
 
     def __getitem__(self, name: str) -> NDArray[Any]:

@@ -57,7 +57,7 @@ def sla_terms(
         slice_name: its name.
         intervals: KPIs of the intervals that count, at least one.
     """
-    qos = _qos(scenario, slice_name)
+    qos = scenario.slice_qos(slice_name)
     rows = [_network(kpis, slice_name) for kpis in intervals]
     known = any(not math.isnan(offered) for offered, *_ in rows)
     sent = any(offered > 0 or delivered > 0 for offered, delivered, *_ in rows)
@@ -146,10 +146,6 @@ def _guaranteed_rate(
         return SlaTerm("guaranteed_rate", rate, None, None, "Mbit/s", None)
     worst = int(np.nanargmin(got - due))
     return _term("guaranteed_rate", float(due[worst]), float(got[worst]), 1, "Mbit/s", True, True)
-
-
-def _qos(scenario: ScenarioConfig, slice_name: str) -> Qos:
-    return next(s for s in scenario.slices if s.name == slice_name).qos
 
 
 @lru_cache(maxsize=16)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -84,10 +84,6 @@ class View:
     def window(self, n: int) -> Sequence[Kpis]:
         """KPIs of the last n intervals, or of as many as there are, the oldest first."""
         return self.history[-n:]
-
-    def with_controls(self, controls: ControlState) -> View:
-        """The same network as if other controls were in force."""
-        return replace(self, controls=controls)
 
     def futures(self, changes: Sequence[ControlChange], horizon: int, draws: int) -> Futures:
         """What may become of the network if changes were made now; see `Backend.futures`.

@@ -13,7 +13,7 @@ from calibration.network import FLOW_KINDS, REQUEST, RESPONSE, Floats
 
 LAGGED = ("util_pct", "waiting_ms", "service_ms")
 COUNTS = ("queue_jobs", "jobs_in_system", "jobs_dropped")
-SHARES = ("within_deadline_pct", "latency_ms", "latency_p95_ms", "radio_ms", "transport_ms",
+MEANS = ("within_deadline_pct", "latency_ms", "latency_p95_ms", "radio_ms", "transport_ms",
           "queue_ms", "compute_ms")  # fmt: skip
 JOBS = ("jobs_made", "jobs_offloaded", "jobs_finished", "jobs_lost", "jobs_in_progress")
 
@@ -196,7 +196,7 @@ def application_rows(radio: Radio) -> Rows:
         site_background_pct=of_site("background_pct"),
         **parts,
     )  # fmt: skip
-    lagged(rows, step, "application", SHARES)
+    lagged(rows, step, "application", MEANS)
     rows.add(**{f"now_{n}_per_user": now[n] / users for n in JOBS})
     for name in ("latency_ms", "queue_ms", "radio_ms"):
         rows.add(**{f"before_{name}": step.before["application"][name]})

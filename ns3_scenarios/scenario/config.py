@@ -252,6 +252,10 @@ class ScenarioConfig(Model):
         """Names of the flows of one user of a group: its traffic, then its applications."""
         return (*group.flow_names, *(a.name for a in self.applications(group)))
 
+    def slice_qos(self, slice_name: str) -> Qos:
+        """What a slice promises to flows that say nothing of their own."""
+        return next(s.qos for s in self.slices if s.name == slice_name)
+
     def flow_qos(self, group: UserGroup, flow: int, slice_name: str) -> Qos:
         """What a flow is promised while it is in a slice.
 
@@ -261,7 +265,7 @@ class ScenarioConfig(Model):
             slice_name: where the flow is at present.
         """
         items = (*group.traffic, *self.applications(group))
-        promised = next(s for s in self.slices if s.name == slice_name).qos
+        promised = self.slice_qos(slice_name)
         own = items[flow].five_qi
         if own is None:
             return promised

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from calibration.features.edges import COUNTS, JOBS, SHARES
+from calibration.features.edges import COUNTS, JOBS, MEANS
 from calibration.features.edges import LAGGED as EDGE_LAGGED
 from calibration.features.families import (
     EARLIER,
@@ -130,7 +130,7 @@ APPLICATION = EVERYWHERE | own(
     ("site_waiting_ms", "ms", "Of its site: mean wait in the last interval."),
     ("site_background_pct", "%", "Of its site: background_pct."),
 ) | _way("request", "requests") | _way("response", "responses") | kpis(
-    LAST, "application", prefixed("now_", *SHARES)
+    LAST, "application", prefixed("now_", *MEANS)
 ) | kpis(LAST, "application", {f"now_{n}_per_user": n for n in JOBS}, " (per user)") | kpis(
     EARLIER, "application", prefixed("before_", "latency_ms", "queue_ms", "radio_ms")
 )  # fmt: skip

@@ -13,6 +13,7 @@ from env.tools.observation.reading import (
     Window,
     cells_of,
     listing,
+    mean,
     panel,
     read_one,
     rounded,
@@ -100,13 +101,8 @@ def _use(measured: np.ndarray, seconds: float) -> dict[str, float | None]:
     bits = 1e6 * seconds * np.nansum(rates)
     joules = np.nansum(energy_j) if np.isfinite(energy_j).any() else np.nan
     return {
-        "power_w": rounded(_mean(power_w.sum(0))),
+        "power_w": rounded(mean(power_w.sum(0))),
         "energy_j": rounded(joules),
         "energy_per_bit_nj": rounded(1e9 * joules / bits) if bits > 0 else None,
-        "sleep_pct": rounded(_mean(sleep_pct)),
+        "sleep_pct": rounded(mean(sleep_pct.flat)),
     }
-
-
-def _mean(values: np.ndarray) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else np.nan

@@ -106,10 +106,9 @@ def check_handover_status(view: View, args: CheckHandoverStatus) -> HandoverStat
     counts = {name: count(measured[:, number].flat) for number, name in enumerate(COUNTS)}
     finished = (counts["successes"] or 0) + (counts["failures"] or 0)
     success_pct = 100 * (counts["successes"] or 0) / finished if finished else None
-    rows = in_scope(view, view.now, "ue", "ue")
+    names = {} if args.cell is None else {"cell": args.cell}
+    rows = in_scope(view, view.now, "ue", "ue", **names)
     rows = rows[np.isin(view.now.column("ue", "state")[rows], PENDING)]
-    if args.cell is not None:
-        rows = np.intersect1d(rows, view.now.where("ue", cell=args.cell))
     waits = [PendingUser(**row) for row in read(PendingUser, view.now, "ue", rows[: args.limit])]
     return HandoverStatus(
         intervals=len(window),

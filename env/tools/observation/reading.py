@@ -128,12 +128,13 @@ def panel(
     return found
 
 
-def in_scope(view: View, kpis: Kpis, table: str, column: str) -> NDArray[np.int64]:
-    """Rows of a table whose elements are in scope."""
+def in_scope(view: View, kpis: Kpis, table: str, column: str, **names: str) -> NDArray[np.int64]:
+    """Rows of a table whose elements are in scope and whose columns have some names."""
+    rows = kpis.where(table, **names)
     if not view.scope.elements:
-        return np.arange(kpis.n_rows(table))
-    has = [view.scope.has(name) for name in kpis.column(table, column)]
-    return np.flatnonzero(np.array(has, bool))
+        return rows
+    names_there = kpis.column(table, column)
+    return np.array([row for row in rows if view.scope.has(names_there[row])], np.int64)
 
 
 def seen(view: View, name: str | None) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
 from pydantic import Field
 
 from env.sla import SlaTerm, sla_holds, sla_terms
@@ -107,8 +106,8 @@ def get_slice_status(view: View, args: GetSliceStatus) -> Slices:
 
 def _status(view: View, name: str, limit: int) -> SliceStatus:
     kpis = view.now
-    qos = next(s.qos for s in view.scenario.slices if s.name == name)
-    rows = np.intersect1d(kpis.where("slice", slice=name), in_scope(view, kpis, "slice", "cell"))
+    qos = view.scenario.slice_qos(name)
+    rows = in_scope(view, kpis, "slice", "cell", slice=name)
     flows = kpis.where("flow", slice=name)
     members = [ue for ue in dict.fromkeys(kpis.column("flow", "ue")[flows]) if view.scope.has(ue)]
     terms = sla_terms(view.scenario, name, [kpis])
@@ -184,7 +183,7 @@ def get_qos_flows(view: View, args: GetQosFlows) -> Listing[QosFlow]:
     if args.ue is not None:
         names["ue"] = view.ue(args.ue)
     kpis = view.now
-    rows = np.intersect1d(kpis.where("flow", **names), in_scope(view, kpis, "flow", "ue"))
+    rows = in_scope(view, kpis, "flow", "ue", **names)
     shown = rows[: args.limit]
     sent_mbps = kpis.column("flow", "sent_bits")[shown] / (view.scenario.interval_ms * 1e3)
     found = [

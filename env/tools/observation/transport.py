@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from pydantic import Field
 
 from env.tools.base import Arguments, Result, tool
@@ -55,8 +54,7 @@ def check_link_quality(view: View, args: CheckLinkQuality) -> Listing[LinkDirect
     Errors: no_such_element.
     """
     kpis = view.now
-    rows = in_scope(view, kpis, "link", "link")
-    if args.link is not None:
-        rows = np.intersect1d(rows, kpis.where("link", link=view.link(args.link)))
+    names = {} if args.link is None else {"link": view.link(args.link)}
+    rows = in_scope(view, kpis, "link", "link", **names)
     found = [LinkDirection(**row) for row in read(LinkDirection, kpis, "link", rows[: args.limit])]
     return listing(found, args.limit, len(rows))

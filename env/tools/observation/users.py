@@ -73,7 +73,7 @@ def list_ues(view: View, args: ListUes) -> Listing[UserSummary]:
         names["cell"] = view.cell(args.cell)
     if args.slice is not None:
         names["slice"] = view.slice(args.slice)
-    rows = np.intersect1d(kpis.where("ue", **names), in_scope(view, kpis, "ue", "ue"))
+    rows = in_scope(view, kpis, "ue", "ue", **names)
     if args.sort != "name":
         values = _sort_values(kpis, args.sort)[rows]
         values = -values if args.order == "descending" else values
