@@ -16,6 +16,8 @@ ErrorCode = Literal[
     "conflict",
     "unavailable",
     "episode_over",
+    "backend_failed",
+    "limit",
 ]
 """Why a call is refused; each code has one meaning on every backend.
 
@@ -24,6 +26,8 @@ superfluous, mistyped or out-of-range argument. `no_such_element`: a cell, user 
 network does not have, or that lies outside the caller's scope. `not_allowed`: what the network or a
 constraint of the task forbids. `conflict`: a change that later changes stand in the way of.
 `unavailable`: nothing is known of what was asked. `episode_over`: no call is taken any more.
+`backend_failed`: the network behind the episode has failed, through no fault of the agent. `limit`:
+the server that plays the episode allows no more episodes, or no longer calls.
 """
 
 
