@@ -15,6 +15,8 @@ from env.environment import Environment
 from env.errors import BackendError, EnvUserError, ToolError
 
 T = TypeVar("T")
+CLOSING_S = 10.0
+"""Longest time that a new episode waits for room while another is being closed."""
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -62,13 +64,21 @@ class Host:
     sessions: set[Session] = field(default_factory=set, init=False)
     """Those that play an episode now."""
 
-    def admit(self, session: Session) -> int:
+    async def admit(self, session: Session) -> int:
         """Number of a new episode for a session.
 
         Raises:
             ToolError: the server takes no more.
         """
         limits = self.limits
+        deadline_s = time.monotonic() + CLOSING_S
+        while (
+            len(self.sessions) >= limits.max_sessions
+            and any(other.over for other in self.sessions)
+            and time.monotonic() < deadline_s
+        ):
+            await asyncio.sleep(0.02)
+        session.check()
         if self.started >= limits.max_episodes:
             raise ToolError(
                 "limit", f"this server has played all {limits.max_episodes} episodes that it may"
@@ -110,7 +120,8 @@ class Session:
         self._thread: ThreadPoolExecutor | None = None
         self._environment: Environment | None = None
         self._failure: Exception | None = None
-        self._over = ""
+        self.over = ""
+        """Why, if it is."""
         self._calls = 0
         self._last_s = time.monotonic()
 
@@ -137,12 +148,9 @@ class Session:
                 long.
         """
         async with self._turn:
-            if self._over:
-                raise ToolError(
-                    "episode_over", f"the episode is over: {self._over}; a new session starts one"
-                )
+            self.check()
             if self._thread is None:
-                number = self._host.admit(self)
+                number = await self._host.admit(self)
                 self._thread = ThreadPoolExecutor(1, "episode")
                 self._thread.submit(self._start, number)
             doing = asyncio.wrap_future(self._thread.submit(self._do, work))
@@ -159,11 +167,18 @@ class Session:
             finally:
                 self._last_s = time.monotonic()
 
+    def check(self) -> None:
+        """Raise `ToolError` if the episode is over."""
+        if self.over:
+            raise ToolError(
+                "episode_over", f"the episode is over: {self.over}; a new session starts one"
+            )
+
     def end(self, why: str) -> None:
         """End the episode; the network is closed as soon as it stands still."""
-        if self._over:
+        if self.over:
             return
-        self._over = why
+        self.over = why
         if self._thread:
             self._thread.submit(self._close)
             self._thread.shutdown(wait=False)
