@@ -18,11 +18,12 @@ Content = Callable[[View], dict[str, Any]]
 
 def topology(view: View) -> dict[str, Any]:
     """The answer of `get_topology` for everything."""
-    tool = TOOLS["get_topology"]
-    found = tool.run(view, tool.parse({"scope": "all"}))
-    assert isinstance(found, Result)
-    content: dict[str, Any] = found.model_dump(mode="json")
-    return content
+    return _read(view, "get_topology", {"scope": "all"})
+
+
+def network_state(view: View) -> dict[str, Any]:
+    """The answer of `check_network_state`."""
+    return _read(view, "check_network_state", {})
 
 
 def kpis(view: View) -> dict[str, Any]:
@@ -42,6 +43,14 @@ RESOURCES: Mapping[str, tuple[str, str, Content]] = MappingProxyType(
     }
 )
 """Name, description and content."""
+
+
+def _read(view: View, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    tool = TOOLS[name]
+    found = tool.run(view, tool.parse(arguments))
+    assert isinstance(found, Result)
+    content: dict[str, Any] = found.model_dump(mode="json")
+    return content
 
 
 def _columns(now: Kpis, table: str) -> dict[str, list[Any]]:

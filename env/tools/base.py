@@ -127,7 +127,7 @@ class Tool:
                     message,
                     argument=where,
                     value=value,
-                    allowed=_bounds(self.schema, first["loc"]),
+                    allowed=bounds(self.schema, first["loc"]),
                 )
 
 
@@ -176,8 +176,13 @@ def _inlined(node: Any, definitions: dict[str, Any]) -> Any:
     }
 
 
-def _bounds(schema: dict[str, Any], where: tuple[int | str, ...]) -> str | list[str]:
-    """What an argument may be, in words or as a list of names."""
+def bounds(schema: dict[str, Any], where: tuple[int | str, ...]) -> str | list[str]:
+    """What an argument may be, in words or as a list of names.
+
+    Args:
+        schema: of all arguments.
+        where: keys and indices that lead to it.
+    """
     node: Any = schema
     for part in where:
         if isinstance(node, dict) and "anyOf" in node:
