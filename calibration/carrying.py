@@ -8,6 +8,7 @@ physics as the features, and are made to agree with what the model says of cells
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 
 import numpy as np
@@ -46,6 +47,10 @@ def levels_of(network: Network, ue: Table, neighbour: Table) -> Floats:
     return levels
 
 
+def _positions_m(table: Table) -> Floats:
+    return np.stack([table[f"{axis}_m"] for axis in "xyz"], -1)
+
+
 class Users:
     """Where users are, what they hear, and which cell serves them.
 
@@ -62,6 +67,18 @@ class Users:
         self._levels_dbm = levels_of(network, ue, neighbour)
         self._met_ms = np.zeros(ue["cell"].shape)
         """For how long each user's best neighbour has met the A3 condition."""
+
+    def copies(self, n: int) -> Users:
+        """Each of B networks n times, one copy after the other."""
+        other = copy.copy(self)
+        other._levels_dbm = np.repeat(self._levels_dbm, n, axis=0)
+        other._met_ms = np.repeat(self._met_ms, n, axis=0)
+        return other
+
+    @property
+    def state(self) -> Table:
+        """What they carry on beside KPIs."""
+        return {"levels_dbm": self._levels_dbm, "met_ms": self._met_ms}
 
     def after(
         self, radio: Radio, cell: Table, rng: np.random.Generator | None
@@ -104,11 +121,10 @@ class Users:
         return np.where(leaves, handovers.target, radio.ue_cell)
 
     def _move(self, radio: Radio) -> Table:
-        """Positions if users go on as they went; what they hear changes with distance."""
-        now, before = radio.step.now["ue"], radio.step.before["ue"]
-        here = np.stack([now[f"{axis}_m"] for axis in "xyz"], -1)
-        was = np.stack([before[f"{axis}_m"] for axis in "xyz"], -1)
-        there = here + (here - was)
+        """Positions that come from outside, or if users go on as they went; and what they hear."""
+        step = radio.step
+        here, was = _positions_m(step.now["ue"]), _positions_m(step.before["ue"])
+        there = _positions_m(step.outside) if "x_m" in step.outside else here + (here - was)
         if (there != here).any():
             was_log, is_log = (
                 np.log10(np.maximum(np.linalg.norm(p[:, :, None] - self._sites_m, axis=-1), 1.0))

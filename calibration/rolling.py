@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -124,6 +125,55 @@ class Roll:
         now["slice"]["users"] = _slice_users(last.network, now["ue"]["cell"], controls)
         self.moment = Moment(last.network, now, last.now, controls, outside, kpis["class"])
         return self.moment
+
+    def copies(self, n: int, rng: np.random.Generator | None = None) -> Roll:
+        """Each of the networks n times, to go on apart from this one.
+
+        Args:
+            n: copies.
+            rng: draws for all of them.
+        """
+        other = copy.copy(self)
+        last = self.moment
+
+        def repeated(table: Table) -> Table:
+            return {name: np.repeat(values, n, axis=0) for name, values in table.items()}
+
+        other.moment = Moment(
+            last.network,
+            {name: repeated(table) for name, table in last.now.items()},
+            {name: repeated(table) for name, table in last.before.items()},
+            repeated(last.controls),
+            repeated(last.outside),
+            repeated(last.of_class),
+        )
+        batch = len(last.controls["tx_power_dbm"])
+        other._scores = {
+            kind: np.repeat(scores.reshape(batch, -1), n, axis=0).reshape(-1, scores.shape[-1])
+            for kind, scores in self._scores.items()
+        }
+        other._users = self._users.copies(n)
+        other._rng, other.rows = rng, {}
+        return other
+
+    @property
+    def state(self) -> dict[str, Table]:
+        """All arrays that decide, with those that come from outside, what comes next."""
+        last = self.moment
+        now = {f"now.{name}": table for name, table in last.now.items()}
+        before = {f"before.{name}": table for name, table in last.before.items()}
+        own = {"scores": self._scores, "users": self._users.state}
+        return {**now, **before, "controls": last.controls, "outside": last.outside, **own}
+
+    def in_distribution(self) -> Floats:
+        """Share of the rows of the last interval that are like those of training, shape (B,)."""
+        batch = len(self.moment.controls["tx_power_dbm"])
+        known = [
+            self._model.in_distribution(kind, rows.matrix()).reshape(batch, -1)
+            for kind, rows in self.rows.items()
+            if len(rows)
+        ]
+        return np.asarray(np.concatenate(known, axis=1).mean(1))
 
     def step_as(self, run: Trajectory, intervals: NDArray[np.int64]) -> Moment:
         """Run one interval with the controls, faults and open-loop traffic of a run.

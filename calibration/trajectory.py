@@ -7,6 +7,7 @@ another simulator, or is the state of a surrogate that rolls on.
 
 from __future__ import annotations
 
+import copy
 import fnmatch
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -102,6 +103,7 @@ def trajectory(
     tables: Mapping[str, pa.Table],
     schedule: Iterable[ControlChange],
     seed: int,
+    first: int = 0,
 ) -> Trajectory:
     """The arrays of one run.
 
@@ -110,6 +112,7 @@ def trajectory(
         tables: KPI tables of the run.
         schedule: its control changes.
         seed: of the run, which draws its faults.
+        first: index in the run of the first interval that the tables have; they count from there.
 
     Raises:
         DatasetError: a table lacks a column or does not have the rows of the scenario.
@@ -141,7 +144,7 @@ def trajectory(
     arrays["neighbour"] = _neighbours(tables["neighbour"], network, n_intervals)
     controls = control_arrays(network, schedule, n_intervals)
     faults = network.scenario.all_faults(seed)
-    outside = fault_arrays(network, faults, n_intervals)
+    outside = fault_arrays(network, faults, n_intervals, first)
     outside["sent_bits"] = np.where(open_rows(network), arrays["flow"]["sent_bits"], 0.0)
     return Trajectory(network, arrays, controls, outside)
 
@@ -188,8 +191,12 @@ def _neighbours(table: pa.Table, network: Network, n_intervals: int) -> Table:
     return {"cell": cell, "rsrp_dbm": rsrp_dbm}
 
 
-class _Controls:
-    """The arrays of controls, without the axis of time, as changes are made to them."""
+class Controls:
+    """The arrays of controls, without the axis of time, as changes are made to them.
+
+    Args:
+        network: whose they are; at first as its scenario has them.
+    """
 
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -266,6 +273,12 @@ class _Controls:
         network = self._network
         for ue, flow in zip(network.row_ue, network.row_flow, strict=True):
             yield network.ue_names[ue], int(flow)
+
+    def copy(self) -> Controls:
+        """The same, to be changed apart."""
+        other = copy.copy(self)
+        other.arrays = {name: array.copy() for name, array in self.arrays.items()}
+        return other
 
     def change(self, path: str, value: Any) -> None:
         """Set what a path means, which may have `*` in it."""
@@ -351,7 +364,7 @@ def control_arrays(network: Network, schedule: Iterable[ControlChange], n_interv
     each site and anchor, shape (T, S, sites, anchors); `row_path`, that of a flow with a route of
     its own, or -1; `ordered_cell`, the target of an ordered handover, or -1.
     """
-    now = _Controls(network)
+    now = Controls(network)
     changes = sorted(schedule, key=lambda change: change.interval)
     found: dict[str, list[NDArray[Any]]] = {name: [] for name in now.arrays}
     for interval in range(n_intervals):
@@ -364,8 +377,16 @@ def control_arrays(network: Network, schedule: Iterable[ControlChange], n_interv
     return {name: np.stack(values) for name, values in found.items()}
 
 
-def fault_arrays(network: Network, faults: Iterable[Fault], n_intervals: int) -> Table:
+def fault_arrays(
+    network: Network, faults: Iterable[Fault], n_intervals: int, first: int = 0
+) -> Table:
     """How faults hold in each interval, averaged over it.
+
+    Args:
+        network: that they strike.
+        faults: with their times.
+        n_intervals: T, how many intervals.
+        first: index of the first of them.
 
     Returns:
         `link_up`, `link_rate` (shares), `link_extra_ms`, `link_fault_loss` (share), shape (T, L);
@@ -373,7 +394,7 @@ def fault_arrays(network: Network, faults: Iterable[Fault], n_intervals: int) ->
         `background_pct`, (T, E).
     """
     step_s = network.scenario.interval_ms * 1e-3
-    starts = np.arange(n_intervals) * step_s
+    starts = (first + np.arange(n_intervals)) * step_s
     n_links, n_slices = len(network.link_names), network.n_slices
     link_up = np.ones((n_intervals, n_links))
     link_rate = np.ones((n_intervals, n_links))

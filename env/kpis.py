@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 from numpy.typing import NDArray
 
 from ns3_scenarios.kpi import TABLES, arrow_schema
@@ -46,6 +47,20 @@ class Kpis:
             float(network["time_ms"][0].as_py()),
             lambda name: _ArrowColumns(tables[name]) if name in tables else {},
         )
+
+    @classmethod
+    def each_of_arrow(cls, tables: Mapping[str, pa.Table]) -> list[Kpis]:
+        """The KPIs of each interval of Arrow tables that hold several."""
+        numbers = tables["network"]["interval"].unique().to_pylist()
+        return [
+            cls.of_arrow(
+                {
+                    name: table.filter(pa.compute.equal(table["interval"], number))
+                    for name, table in tables.items()
+                }
+            )
+            for number in numbers
+        ]
 
     def table(self, name: str) -> Columns:
         """All columns of a table that are known, without `interval` and `time_ms`."""
@@ -92,16 +107,12 @@ class Kpis:
         schema = arrow_schema(table)
         n = self.n_rows(table)
         constant = {"interval": self.interval, "time_ms": self.time_ms}
-        arrays = []
-        for field in schema:
-            values = (
-                [constant[field.name]] * n
-                if field.name in constant
-                else [plain(v) for v in self.column(table, field.name)]
-            )
-            if pa.types.is_integer(field.type):
-                values = [None if v is None else round(v) for v in values]
-            arrays.append(pa.array(values, field.type))
+        arrays = [
+            pa.array(np.full(n, constant[field.name]), field.type)
+            if field.name in constant
+            else _arrow(self.column(table, field.name), field.type)
+            for field in schema
+        ]
         return pa.Table.from_arrays(arrays, schema=schema)
 
 
@@ -147,3 +158,18 @@ def _array(column: pa.Array) -> NDArray[Any]:
         return np.array(column.to_pylist(), dtype=object)
     values = column.to_numpy(zero_copy_only=False)
     return np.asarray(values if pa.types.is_boolean(column.type) else values.astype(float))
+
+
+def _arrow(values: NDArray[Any], type_: pa.DataType) -> pa.Array:
+    """A column as Arrow has it; what is missing is null."""
+    if pa.types.is_dictionary(type_):
+        words = [None if isinstance(v, float) else v for v in values.tolist()]
+        return pa.array(words, pa.string()).dictionary_encode().cast(type_)
+    if values.dtype == bool and pa.types.is_boolean(type_):
+        return pa.array(values, type_)
+    numbers = values.astype(float)
+    missing = ~np.isfinite(numbers)
+    if pa.types.is_integer(type_) or pa.types.is_boolean(type_):
+        numbers = np.rint(np.where(missing, 0, numbers))
+        return pa.array(numbers.astype(np.int64), mask=missing).cast(type_)
+    return pa.array(numbers, type_, mask=missing)

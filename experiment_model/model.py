@@ -134,6 +134,16 @@ class ExperimentModel:
         surrogate = self._of(kind)
         return surrogate.sample(matrix(kind, surrogate.features, rows), rng, group, scores)
 
+    def in_distribution(self, kind: str, rows: ArrayLike | Columns) -> NDArray[np.bool_]:
+        """Whether rows are like those of training, shape (n,), without predicting anything.
+
+        Raises:
+            ModelError: the model does not know the kind, or the rows do not match its features.
+        """
+        surrogate = self._of(kind)
+        values = matrix(kind, surrogate.features, rows)
+        return surrogate.domain.contains(values, surrogate.domain.scores(values))
+
     def explain(self, kind: str, row: ArrayLike | Columns) -> dict[str, Explanation]:
         """Say which features move each KPI of one row away from the mean of training, and how far.
 

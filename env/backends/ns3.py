@@ -75,8 +75,9 @@ class Ns3Backend:
             for draw in range(draws):
                 with self._live.branch() as fork:
                     fork.redraw(draw)
-                    fork.apply(changes)
-                    found.append([Kpis.of_arrow(fork.advance(1)) for _ in range(horizon)])
+                    if changes:
+                        fork.apply(changes)
+                    found.append(Kpis.each_of_arrow(fork.advance(horizon)))
         return Futures(found, in_distribution=True, served_by="ns3")
 
     def state_hash(self) -> str:
