@@ -24,7 +24,6 @@ from calibration.network import (
     SLEEP_MODES,
     Floats,
     Ints,
-    Network,
     network_of,
 )
 from calibration.rolling import Moment
@@ -156,7 +155,8 @@ class _Report:
         return controls
 
     def _word(self, name: str, words: Sequence[str]) -> Words:
-        return _words(words)[self._control(name).astype(int)]
+        named: Words = _words(words)[self._control(name).astype(int)]
+        return named
 
     def _network(self) -> dict[str, Any]:
         facts, network = self._facts, self._facts.network
@@ -213,9 +213,7 @@ class _Report:
             "scheduler": self._word("scheduler", SCHEDULERS),
             "target_bler_pct": 100 * self._control("target_bler"),
             "sleep_mode": self._word("sleep_mode", SLEEP_MODES),
-            **{
-                name: np.where(facts.hands_over, self._control(name), np.nan) for name in HANDOVER
-            },
+            **{name: np.where(facts.hands_over, self._control(name), np.nan) for name in HANDOVER},
             **now,
             "energy_j": energy_j,
             "energy_per_bit_nj": np.divide(
@@ -230,6 +228,7 @@ class _Report:
             for name in ("offered", "delivered", "dropped", "queued"):
                 found[f"{d}_{name}_bits"] = parts[f"{d}_{name}_bits"].sum(1)
             found[f"{d}_offered_mbps"] = found[f"{d}_offered_bits"] / self._kbit
+            found[f"{d}_throughput_mbps"] = found[f"{d}_delivered_bits"] / self._kbit
             found[f"{d}_loss_pct"] = _loss_pct(
                 found[f"{d}_dropped_bits"], found[f"{d}_delivered_bits"]
             )
@@ -267,6 +266,7 @@ class _Report:
                 d, delivered, dropped, now[f"{d}_queued_bits"], before[f"{d}_queued_bits"]
             )
             found[f"{d}_offered_mbps"] = found[f"{d}_offered_bits"] / self._kbit
+            found[f"{d}_throughput_mbps"] = found[f"{d}_delivered_bits"] / self._kbit
             found[f"{d}_loss_pct"] = _loss_pct(dropped, found[f"{d}_delivered_bits"])
         return {name: values.reshape(-1) for name, values in found.items()}
 
@@ -291,7 +291,7 @@ class _Report:
             owner = network.row_ue[mine]
 
             def total(table: Table, name: str, mine: Ints = mine, owner: Ints = owner) -> Floats:
-                return np.bincount(owner, table[name][mine], n)
+                return np.bincount(owner, table[name][mine], n).astype(float)
 
             delivered = np.rint(total(flow, "delivered_bits"))
             dropped = np.rint(total(flow, "dropped_radio_bits"))
@@ -372,6 +372,8 @@ class _Report:
         share = np.clip(np.nan_to_num(now["loss_pct"]) / 100, 0, 0.99)
         dropped = np.maximum(np.rint(delivered * share / (1 - share)) - lost, 0)
         grown = np.rint(now["queued_bits"]) - np.rint(self._before("link")["queued_bits"])
+        sent = delivered + lost + dropped + grown
+        delivered = delivered + np.maximum(-sent, 0)
         return {
             "link": facts.links,
             "from_node": facts.from_node,
@@ -384,7 +386,7 @@ class _Report:
             "delivered_bits": delivered,
             "lost_bits": lost,
             "dropped_bits": dropped,
-            "sent_bits": np.maximum(delivered + lost + dropped + grown, 0),
+            "sent_bits": np.maximum(sent, 0),
         }
 
     def _edge(self) -> dict[str, Any]:
@@ -404,7 +406,7 @@ class _Report:
             "applications": _words(placed),
             **now,
             "jobs_completed": completed,
-            "jobs_arrived": np.maximum(completed + dropped + inside - before, 0),
+            "jobs_arrived": completed + dropped + inside - before,
         }
 
     def _application(self) -> dict[str, Any]:
@@ -412,17 +414,20 @@ class _Report:
         now = self._now("application")
         if not now:
             return {}
-        ended = np.rint(now["jobs_finished"]) + np.rint(now["jobs_lost"])
         left = np.rint(now["jobs_in_progress"])
-        made = ended + left - np.rint(self._before("application")["jobs_in_progress"])
+        grown = left - np.rint(self._before("application")["jobs_in_progress"])
+        made = np.maximum(np.rint(now["jobs_made"]), np.maximum(grown, 0))
+        finished = np.minimum(np.rint(now["jobs_finished"]), made - grown)
         return {
             "application": facts.applications,
             "slice": facts.slices[network.application_slice],
             "site": facts.edges[self._control("application_site").astype(int)],
             "fraction": self._control("fraction"),
             **now,
-            "jobs_made": np.maximum(made, 0),
-            "jobs_offloaded": np.minimum(now["jobs_offloaded"], np.maximum(made, 0)),
+            "jobs_made": made,
+            "jobs_offloaded": np.minimum(np.rint(now["jobs_offloaded"]), made),
+            "jobs_finished": finished,
+            "jobs_lost": made - grown - finished,
         }
 
 
@@ -438,7 +443,7 @@ def _balance(
     short = np.maximum(-offered, 0)
     return {
         f"{d}_offered_bits": offered + short,
-        f"{d}_delivered_bits": delivered,
+        f"{d}_delivered_bits": delivered + short,
         f"{d}_dropped_bits": dropped,
         f"{d}_queued_bits": queued,
     }
@@ -454,4 +459,5 @@ def _weighted(values: Floats, weights: Floats) -> Floats:
     weights = np.where(np.isnan(values), 0.0, weights)
     total = weights.sum(-1)
     mean = (np.nan_to_num(values) * weights).sum(-1)
-    return np.divide(mean, total, out=np.full_like(total, np.nan), where=total > 0)
+    found: Floats = np.divide(mean, total, out=np.full_like(total, np.nan), where=total > 0)
+    return found

@@ -76,7 +76,7 @@ def _encoded(tables: Tables) -> bytes:
         table = tables[name].unify_dictionaries().combine_chunks()
         with pa.ipc.new_stream(sink, table.schema, options=options) as stream:
             stream.write_table(table)
-    data = sink.getvalue().to_pybytes()
+    data: bytes = sink.getvalue().to_pybytes()
     return hashlib.sha256(data).digest() + data
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,12 @@ from ns3_scenarios.controls import ControlChange, ControlState
 from ns3_scenarios.kpi import TABLES
 from ns3_scenarios.scenario import ScenarioConfig
 
-LEAST_KNOWN = 0.9
-"""Share of the rows of an interval that must be like those of training for it to be trusted."""
+LEAST_KNOWN = 0.8
+"""Share of the rows of an interval that must be like those of training for it to be trusted.
+
+Packaged scenarios as they are have 0.87 or more; `quickstart` with its cells at 0 dBm has 0.38,
+with a target BLER of 0.5, or at 39 GHz, 0.7 or less.
+"""
 KPI_STREAM = 2
 """Number of the random stream that KPIs are drawn from; the world has those before it."""
 
@@ -65,7 +70,7 @@ class SurrogateBackend:
         self.history: list[Kpis] = list(history or start_of(scenario, seed))
         self.in_distribution = True
         """Whether the last interval was predicted from rows like those of training."""
-        self._model = model or ExperimentModel.load()
+        self._model = model or _default_model()
         self._network = network_of(scenario)
         initial = ControlState.initial(scenario)
         self._controls = controls or initial
@@ -127,7 +132,7 @@ class SurrogateBackend:
             for draw, kpis in zip(found, reports(moment, world), strict=True):
                 draw.append(kpis)
             arrays.arrays["ordered_cell"][:] = -1
-        known = bool(np.mean(shares) >= LEAST_KNOWN) if shares else True
+        known = all(share.mean() >= LEAST_KNOWN for share in shares)
         return Futures(found, in_distribution=known, served_by=self.name)
 
     def state_hash(self) -> str:
@@ -167,6 +172,9 @@ class SurrogateBackend:
             return Roll(self._model, moment, self.scenario.name, self._rng)
         except ModelError as error:
             raise EnvUserError(str(error)) from None
+
+
+_default_model = lru_cache(maxsize=1)(ExperimentModel.load)
 
 
 def moment_of(scenario: ScenarioConfig, seed: int, history: Sequence[Kpis]) -> Moment:

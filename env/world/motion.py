@@ -62,9 +62,7 @@ class Motion:
         np.maximum.at(farthest_m, network.ue_group, np.abs(self.positions_m[0]).max(-1))
         self._bound_m = np.maximum(radius_m, farthest_m)[network.ue_group[self._walkers]]
         moved = (self.positions_m[0] - _positions_m(before))[:, :2]
-        self._left_m = rng.uniform(0, 1, (1, len(self._walkers))) * np.minimum(
-            LEG_M, self._bound_m
-        )
+        self._left_m = rng.uniform(0, 1, (1, len(self._walkers))) * np.minimum(LEG_M, self._bound_m)
         unknown = rng.uniform(-np.pi, np.pi, len(self._walkers))
         still = ~moved[self._walkers].any(1)
         angle = np.arctan2(moved[self._walkers, 1], moved[self._walkers, 0])

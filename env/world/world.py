@@ -79,7 +79,7 @@ class World:
         ]
 
     def imagined(self, n: int, rng: np.random.Generator) -> World:
-        """n copies that go on as far as anybody can know now.
+        """Copies that go on as far as anybody can know now.
 
         Traffic and movement are drawn from another stream, what has failed stays so, and nothing
         else fails.
