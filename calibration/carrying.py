@@ -18,7 +18,7 @@ from calibration.features import Radio
 from calibration.features.handovers import Handovers
 from calibration.features.rows import sum_into
 from calibration.fluid import mcs_of_sinr, sinr_of_mcs_db
-from calibration.network import FLOW_KINDS, FULL_BUFFER, RESPONSE, TCP, Floats, Network
+from calibration.network import FLOW_KINDS, FULL_BUFFER, HTTP, RESPONSE, TCP, Floats, Network
 from calibration.trajectory import UNHEARD_DBM, Table
 from ns3_scenarios.geometry import site_positions_m
 
@@ -161,6 +161,14 @@ class Users:
         return found
 
 
+def can_carry(radio: Radio) -> Floats:
+    """1 for flow rows that may carry something: all but open-loop ones that send nothing."""
+    kind = radio.network.row_kind
+    closed = np.isin(kind, [FLOW_KINDS.index(name) for name in (FULL_BUFFER, TCP, HTTP, RESPONSE)])
+    known = radio.sent_bits + radio.step.now["flow"]["in_flight_bits"]
+    return np.where(closed | (known > 0), 1.0, 0.0)
+
+
 def flows_after(radio: Radio, of_class: Mapping[str, Floats], finished_jobs: Floats) -> Table:
     """Flow rows at the end of the interval that `radio` is about.
 
@@ -194,9 +202,9 @@ def flows_after(radio: Radio, of_class: Mapping[str, Floats], finished_jobs: Flo
     window = np.where(tcp & network.row_is_data, LEAST_WINDOW * waiting, 0.0)
     held = np.maximum(held, window)
     lost = np.clip(of_class["loss_pct"] / 100, 0, 0.99)[:, network.row_class]
-    dropped = np.where(
-        bounded, np.maximum(waiting + sent - delivered - held, 0), delivered * lost / (1 - lost)
-    )
+    gone = np.where(bounded, np.maximum(waiting + sent - held, 0), delivered / (1 - lost))
+    delivered = np.where(bounded, gone * (1 - lost), delivered)
+    dropped = gone - delivered
     grown = np.where(endless, 0.0, held - waiting)
     sent = np.where(bounded, sent, np.maximum(delivered + dropped + grown, 0))
     none = delivered < 1

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.carrying import Users, flows_after
+from calibration.carrying import Users, can_carry, flows_after
 from calibration.energy import power_w
 from calibration.features import ROWS, Radio, Step
 from calibration.features.edges import Jobs
@@ -22,6 +22,8 @@ from experiment_model import ExperimentModel, ModelError
 
 LATENCIES = ("latency_ms", "latency_p95_ms", "jitter_ms", "within_budget_pct")
 """That only packets that arrive have."""
+CARRIED = ("throughput_mbps", "prb_util_pct", "loss_pct", "queued_bits")
+"""That is nothing where there is nothing to send."""
 LEAST_BITS = 400.0
 """Of a short packet: an interval that carries less has carried none."""
 LEAST_PRB_PCT = 0.02
@@ -209,7 +211,13 @@ def _tables(radio: Radio, kpis: dict[str, Table]) -> dict[str, Table]:
     least_mbps = LEAST_BITS / kbit
     now = {kind: dict(table) for kind, table in kpis.items() if kind != "class"}
     slice_, cell = now["slice"], now["cell"]
-    for d in ("dl", "ul"):
+    there = can_carry(radio)
+    of_class = sum_into(
+        np.broadcast_to(network.row_class, there.shape), there, len(network.class_names)
+    )
+    _without(kpis["class"], of_class > 0, ("throughput_mbps", "loss_pct", "in_flight_bits"), 0.0)
+    for index, d in enumerate(("dl", "ul")):
+        _without(slice_, radio.by_slice(there, index) > 0, [f"{d}_{n}" for n in CARRIED], 0.0)
         carried = slice_[f"{d}_throughput_mbps"] > least_mbps
         _without(slice_, carried, [f"{d}_{n}" for n in LATENCIES[:3]])
         for name in ("prb_util_pct", "throughput_mbps"):
@@ -260,10 +268,12 @@ def _jobs(radio: Radio, application: Table) -> None:
     _without(application, finished > HALF_A_JOB, names)
 
 
-def _without(table: Table, there: NDArray[np.bool_], names: Sequence[str]) -> None:
+def _without(
+    table: Table, there: NDArray[np.bool_], names: Sequence[str], none: float = np.nan
+) -> None:
     for name in names:
         if name in table:
-            table[name] = np.where(there, table[name], np.nan)
+            table[name] = np.where(there, table[name], none)
 
 
 def _slice_users(network: Network, cell: NDArray[np.int64], controls: Table) -> Floats:
