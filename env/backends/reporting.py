@@ -225,19 +225,23 @@ class _Report:
         }
         for d in ("dl", "ul"):
             weight = parts[f"{d}_delivered_bits"]
-            for name in ("offered", "delivered", "dropped", "queued"):
-                found[f"{d}_{name}_bits"] = parts[f"{d}_{name}_bits"].sum(1)
-            found[f"{d}_offered_mbps"] = found[f"{d}_offered_bits"] / self._kbit
-            found[f"{d}_throughput_mbps"] = found[f"{d}_delivered_bits"] / self._kbit
-            found[f"{d}_loss_pct"] = _loss_pct(
-                found[f"{d}_dropped_bits"], found[f"{d}_delivered_bits"]
-            )
-            for name in ("latency_ms", "jitter_ms"):
+            for name in ("offered_mbps", "delivered_bits", "queued_bits"):
+                found[f"{d}_{name}"] = parts[f"{d}_{name}"].sum(1)
+            for name in ("latency_ms", "jitter_ms", "loss_pct"):
                 found[f"{d}_{name}"] = _weighted(parts[f"{d}_{name}"], weight)
             blocks = np.bincount(ue["cell"], ue[f"{d}_tb_count"], network.n_cells)
             found[f"{d}_tb_count"] = np.where(facts.hands_over, blocks, np.nan)
         found["state"] = self._cell_states(now["sleep_pct"])
         return found
+
+    def _sent_mbps(self, d: str) -> Floats:
+        """What the users of each cell send in each slice, shape (C, S)."""
+        network, flow = self._facts.network, self._now("flow")
+        mine = np.flatnonzero(network.row_direction == ("dl", "ul").index(d))
+        cell = self._now("ue")["cell"][network.row_ue[mine]]
+        group = cell * network.n_slices + self._control("row_slice")[mine]
+        sent = np.bincount(group, flow["sent_bits"][mine], network.n_cells * network.n_slices)
+        return (sent / self._kbit).reshape(network.n_cells, network.n_slices)
 
     def _cell_states(self, sleep_pct: Floats) -> Words:
         """State of each cell at the end: asleep if it mostly was and is let sleep so deeply."""
@@ -249,7 +253,7 @@ class _Report:
 
     def _slice(self) -> dict[str, Any]:
         facts, network = self._facts, self._facts.network
-        now, before = self._now("slice"), self._before("slice")
+        now = self._now("slice")
         serving = self._now("ue")["cell"]
         found = {
             "cell": np.repeat(facts.cells, network.n_slices),
@@ -259,21 +263,15 @@ class _Report:
             **{k: v for k, v in now.items() if k != "users"},
         }
         for d in ("dl", "ul"):
-            delivered = np.rint(now[f"{d}_throughput_mbps"] * self._kbit)
-            lost = np.clip(np.nan_to_num(now[f"{d}_loss_pct"]) / 100, 0, 0.99)
-            dropped = np.rint(delivered * lost / (1 - lost))
-            found |= _balance(
-                d, delivered, dropped, now[f"{d}_queued_bits"], before[f"{d}_queued_bits"]
-            )
-            found[f"{d}_offered_mbps"] = found[f"{d}_offered_bits"] / self._kbit
-            found[f"{d}_throughput_mbps"] = found[f"{d}_delivered_bits"] / self._kbit
-            found[f"{d}_loss_pct"] = _loss_pct(dropped, found[f"{d}_delivered_bits"])
+            found[f"{d}_offered_mbps"] = self._sent_mbps(d)
+            found[f"{d}_delivered_bits"] = now[f"{d}_throughput_mbps"] * self._kbit
         return {name: values.reshape(-1) for name, values in found.items()}
 
     def _ue(self) -> dict[str, Any]:
         facts, network = self._facts, self._facts.network
         now, n = self._now("ue"), len(facts.ues)
         flow, before = self._now("flow"), self._before("flow")
+        was = self._before("ue")
         row_slice = self._control("row_slice")
         found = {
             "ue": facts.ues,
@@ -282,7 +280,7 @@ class _Report:
             "state": _words(UE_STATES)[now["state"].astype(int)],
             "speed_mps": self._speeds_mps,
             "battery_pct": self._charges_pct,
-            "handovers": (now["cell"] != self._before("ue")["cell"]).astype(float),
+            "handovers": (now["cell"] != was["cell"]).astype(float),
             "cqi": self._cqi(now["dl_sinr_db"]),
             **{k: v for k, v in now.items() if k not in ("cell", "state")},
         }
@@ -297,7 +295,7 @@ class _Report:
             dropped = np.rint(total(flow, "dropped_radio_bits"))
             found |= _balance(
                 d, delivered, dropped, total(flow, "in_flight_bits"),
-                total(before, "in_flight_bits"),
+                was.get(f"{d}_queued_bits", total(before, "in_flight_bits")),
             )  # fmt: skip
             found[f"{d}_throughput_mbps"] = found[f"{d}_delivered_bits"] / self._kbit
             found[f"{d}_offered_mbps"] = found[f"{d}_offered_bits"] / self._kbit
@@ -343,6 +341,8 @@ class _Report:
         }  # fmt: skip
         dropped = bits["dropped_radio_bits"] + bits["dropped_transport_bits"]
         grown = bits["in_flight_bits"] - np.rint(before["in_flight_bits"])
+        sent = bits["delivered_bits"] + dropped + grown
+        bits["delivered_bits"] += np.maximum(-sent, 0)
         return {
             "ue": facts.ues[network.row_ue],
             "flow": facts.flow_names,
@@ -356,7 +356,7 @@ class _Report:
             "throughput_mbps": bits["delivered_bits"] / self._kbit,
             "loss_pct": _loss_pct(dropped, bits["delivered_bits"]),
             **bits,
-            "sent_bits": np.maximum(bits["delivered_bits"] + dropped + grown, 0),
+            "sent_bits": np.maximum(sent, 0),
         }
 
     def _link(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from env.backends.base import WARM_UP
 from env.errors import BackendError
 from env.kpis import Kpis
 from ns3_scenarios.errors import DatasetError, SixgError
-from ns3_scenarios.kpi import KPI_SCHEMA_VERSION, TABLES
+from ns3_scenarios.kpi import KPI_SCHEMA_VERSION, TABLES, arrow_schema
 from ns3_scenarios.live import LiveSimulation
 from ns3_scenarios.ran.build import source_hash
 from ns3_scenarios.scenario import ScenarioConfig
@@ -69,13 +69,14 @@ def _tables(scenario: ScenarioConfig, seed: int) -> Tables:
 
 
 def _encoded(tables: Tables) -> bytes:
-    """Arrow streams, one after the other, behind their SHA-256."""
+    """Arrow streams without metadata, compressed one after the other, behind their SHA-256."""
     sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="zstd", unify_dictionaries=True)
-    for name in TABLES:
-        table = tables[name].unify_dictionaries().combine_chunks()
-        with pa.ipc.new_stream(sink, table.schema, options=options) as stream:
-            stream.write_table(table)
+    with pa.CompressedOutputStream(sink, "zstd") as compressed:
+        for name in TABLES:
+            table = tables[name].unify_dictionaries().combine_chunks()
+            bare = pa.schema([(field.name, field.type) for field in table.schema])
+            with pa.ipc.new_stream(compressed, bare) as stream:
+                stream.write_table(table.cast(bare))
     data: bytes = sink.getvalue().to_pybytes()
     return hashlib.sha256(data).digest() + data
 
@@ -84,5 +85,5 @@ def _decoded(data: bytes) -> Tables:
     digest, data = data[:DIGEST_BYTES], data[DIGEST_BYTES:]
     if hashlib.sha256(data).digest() != digest:
         raise ValueError("the file is not what was written")
-    source = pa.BufferReader(data)
-    return {name: pa.ipc.open_stream(source).read_all() for name in TABLES}
+    source = pa.CompressedInputStream(pa.BufferReader(data), "zstd")
+    return {name: pa.ipc.open_stream(source).read_all().cast(arrow_schema(name)) for name in TABLES}

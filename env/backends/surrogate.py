@@ -32,6 +32,7 @@ LEAST_KNOWN = 0.8
 Packaged scenarios as they are have 0.87 or more; `quickstart` with its cells at 0 dBm has 0.38,
 with a target BLER of 0.5, or at 39 GHz, 0.7 or less.
 """
+QUEUES = ("dl_queued_bits", "ul_queued_bits")
 KPI_STREAM = 2
 """Number of the random stream that KPIs are drawn from; the world has those before it."""
 
@@ -178,7 +179,7 @@ _default_model = lru_cache(maxsize=1)(ExperimentModel.load)
 
 
 def moment_of(scenario: ScenarioConfig, seed: int, history: Sequence[Kpis]) -> Moment:
-    """The state at the end of the last of at least two intervals.
+    """The state at the end of the last of at least two intervals, with what waits for each user.
 
     Controls are those that the scenario starts with; of what comes from outside, faults are those
     that held in the last interval.
@@ -194,7 +195,10 @@ def moment_of(scenario: ScenarioConfig, seed: int, history: Sequence[Kpis]) -> M
         moved = pa.compute.subtract(table["interval"], pa.scalar(first, pa.int32()))
         tables[name] = table.set_column(at, table.schema.field(at), moved)
     run = trajectory(network_of(scenario), tables, (), seed, first)
-    return moments_of(run, [len(last) - 1])
+    moment = moments_of(run, [len(last) - 1])
+    for name in QUEUES:
+        moment.now["ue"][name] = last[-1].column("ue", name)[None].astype(float)
+    return moment
 
 
 def _batched(arrays: Table, n: int) -> Table:
