@@ -16,7 +16,7 @@ from calibration.energy import power_w
 from calibration.features import ROWS, Radio, Step
 from calibration.features.edges import Jobs
 from calibration.features.rows import Rows, sum_into
-from calibration.network import Floats, Network
+from calibration.network import FLOW_KINDS, FULL_BUFFER, Floats, Network
 from calibration.trajectory import Table, Trajectory, taken
 from experiment_model import ExperimentModel, ModelError
 
@@ -125,6 +125,7 @@ class Roll:
         now["flow"] = flows_after(radio, kpis["class"], finished)
         _sum_up(now["network"], last.network, now["flow"], controls)
         now["slice"]["users"] = _slice_users(last.network, now["ue"]["cell"], controls)
+        _bound_queues(last.network, now, controls)
         self.moment = Moment(last.network, now, last.now, controls, outside, kpis["class"])
         return self.moment
 
@@ -266,6 +267,20 @@ def _jobs(radio: Radio, application: Table) -> None:
     application["jobs_made"], application["jobs_offloaded"] = made, jobs.arriving
     names = [n for n in application if n.endswith("_ms")]
     _without(application, finished > HALF_A_JOB, names)
+
+
+def _bound_queues(network: Network, now: dict[str, Table], controls: Table) -> None:
+    """What waits at the radio is on its way: no slice has more in its queues than its flows."""
+    endless = network.row_kind == FLOW_KINDS.index(FULL_BUFFER)
+    on_way = np.where(endless, np.inf, now["flow"]["in_flight_bits"])
+    batch = len(on_way)
+    group = now["ue"]["cell"][:, network.row_ue] * network.n_slices + controls["row_slice"]
+    shape = batch, network.n_cells, network.n_slices
+    for index, d in enumerate(("dl", "ul")):
+        mine = network.row_direction == index
+        most = sum_into(group[:, mine], on_way[:, mine], shape[1] * shape[2]).reshape(shape)
+        name = f"{d}_queued_bits"
+        now["slice"][name] = np.minimum(now["slice"][name], most)
 
 
 def _without(

@@ -36,7 +36,8 @@ from ns3_scenarios.scenario import ScenarioConfig
 SETTINGS = ("tx_power_dbm", "tilt_deg", "bandwidth_mhz", "numerology", "wake_prb_pct")
 HANDOVER = ("a3_offset_db", "hysteresis_db", "ttt_ms")
 SHARES = ("dedicated_pct", "min_pct", "max_pct")
-LATENCIES = ("latency_ms", "latency_p95_ms", "jitter_ms")
+BLOCKS = ("dl_tb_count", "ul_tb_count")
+"""Roughly known only, to weight users by."""
 CQI_EFFICIENCY = {
     "qam64": (0.1523, 0.2344, 0.3770, 0.6016, 0.8770, 1.1758, 1.4766, 1.9141, 2.4063, 2.7305,
               3.3223, 3.9023, 4.5234, 5.1152, 5.5547),
@@ -168,9 +169,25 @@ class _Report:
             "users": self._members(np.zeros(len(network.ue_names), int), 1)[0],
             **self._now("network"),
             "edge_load_pct": self._edge_load_pct(),
+            "jain_index": self._jain_index(),
             "offered_mbps": sent / self._kbit,
             "degradation": self._word("degradation", DEGRADATIONS),
         }
+
+    def _jain_index(self) -> Floats:
+        """Fairness of the downlink of each slice's users, NaN where nothing was delivered."""
+        network, of_slice = self._facts.network, self._control("row_slice")
+        n_users = len(network.ue_names)
+        down = network.row_direction == 0
+        index = of_slice[down] * n_users + network.row_ue[down]
+        bits = np.bincount(
+            index, self._now("flow")["delivered_bits"][down], n_users * network.n_slices
+        ).reshape(network.n_slices, n_users)
+        members = self._members(np.zeros(n_users, int), 1)[0]
+        squares = members * (bits**2).sum(1)
+        return np.divide(
+            bits.sum(1) ** 2, squares, out=np.full_like(squares, np.nan), where=squares > 0
+        )
 
     def _members(self, place_of_user: Ints, places: int) -> Floats:
         """Users that have a flow in each slice, by their place, shape (places, S)."""
@@ -229,8 +246,6 @@ class _Report:
                 found[f"{d}_{name}"] = parts[f"{d}_{name}"].sum(1)
             for name in ("latency_ms", "jitter_ms", "loss_pct"):
                 found[f"{d}_{name}"] = _weighted(parts[f"{d}_{name}"], weight)
-            blocks = np.bincount(ue["cell"], ue[f"{d}_tb_count"], network.n_cells)
-            found[f"{d}_tb_count"] = np.where(facts.hands_over, blocks, np.nan)
         found["state"] = self._cell_states(now["sleep_pct"])
         return found
 
@@ -282,7 +297,7 @@ class _Report:
             "battery_pct": self._charges_pct,
             "handovers": (now["cell"] != was["cell"]).astype(float),
             "cqi": self._cqi(now["dl_sinr_db"]),
-            **{k: v for k, v in now.items() if k not in ("cell", "state")},
+            **{k: v for k, v in now.items() if k not in ("cell", "state", *BLOCKS)},
         }
         for index, d in enumerate(("dl", "ul")):
             mine = np.flatnonzero(network.row_direction == index)
