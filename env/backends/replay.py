@@ -57,6 +57,7 @@ class ReplayBackend:
         self.seed = seed
         self._model = model
         self._recorded = Kpis.each_of_arrow(tables)
+        self._digest = _digest_of(tables)
         if len(self._recorded) < WARM_UP:
             raise EnvUserError(
                 f"the recording has {len(self._recorded)} intervals; a replay needs at least "
@@ -137,24 +138,24 @@ class ReplayBackend:
         return model.futures(changes, horizon, draws)
 
     def state_hash(self) -> str:
-        """Of what was recorded so far, and of what has been played."""
-        text = json.dumps(
-            [
-                self.scenario.config_hash(),
-                self.seed,
-                self.interval,
-                self._controls.model_dump(mode="json"),
-                [
-                    [c.model_dump(mode="json") for c in changes]
-                    for changes in self._schedule.values()
-                ],
-            ],
-            sort_keys=True,
-        )
-        return hashlib.sha256(text.encode()).hexdigest()
+        """Of the recording, and of how far it has been played."""
+        changes = [c.model_dump(mode="json") for found in self._schedule.values() for c in found]
+        facts = [self.scenario.config_hash(), self.seed, self._digest, changes, self.interval]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def close(self) -> None:
         """Nothing is held."""
 
     def _next_controls(self) -> ControlState:
         return self._controls.with_changes(self._schedule.get(self.interval, ()), self.scenario)
+
+
+def _digest_of(tables: Mapping[str, pa.Table]) -> str:
+    digest = hashlib.sha256()
+    for name in TABLES:
+        sink = pa.BufferOutputStream()
+        table = tables[name].unify_dictionaries()
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table)
+        digest.update(sink.getvalue())
+    return digest.hexdigest()

@@ -140,6 +140,7 @@ class SurrogateBackend:
         """Of all arrays and random streams, and of the controls."""
         digest = hashlib.sha256()
         _feed(digest, [self.scenario.config_hash(), self.seed, self.interval])
+        _feed(digest, self._model.card.model_dump_json())
         _feed(digest, [self._roll.state, self._world.state, self._rng.bit_generator.state])
         _feed(digest, self._arrays.arrays)
         return digest.hexdigest()
