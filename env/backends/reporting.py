@@ -185,9 +185,10 @@ class _Report:
         ).reshape(network.n_slices, n_users)
         members = self._members(np.zeros(n_users, int), 1)[0]
         squares = members * (bits**2).sum(1)
-        return np.divide(
+        found: Floats = np.divide(
             bits.sum(1) ** 2, squares, out=np.full_like(squares, np.nan), where=squares > 0
         )
+        return found
 
     def _members(self, place_of_user: Ints, places: int) -> Floats:
         """Users that have a flow in each slice, by their place, shape (places, S)."""
