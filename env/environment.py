@@ -13,7 +13,7 @@ from env.errors import EnvUserError, ToolError
 from env.tools import TOOLS
 from env.tools.base import Proposal, Result, Tool
 from env.view import Change, Scope, Setting, View
-from ns3_scenarios.controls import ControlState
+from ns3_scenarios.controls import ControlChange, ControlState
 from ns3_scenarios.errors import ControlError
 
 MAX_CALLS = 1000
@@ -35,7 +35,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Event:
-    """One call in the log of an episode."""
+    """One call in the log of an episode; without a tool, time that passed."""
 
     agent: str
     tool: str
@@ -43,6 +43,8 @@ class Event:
     answer: Answer
     served_by: BackendName
     """What ran the network after it."""
+    changes: tuple[ControlChange, ...] = ()
+    """What it changed, from which interval on."""
 
 
 Guard = Callable[[View, ControlState], None]
@@ -60,12 +62,14 @@ class Environment:
         advance: intervals that the network runs after a call that configures.
         max_calls: after which no call is taken.
         guard: constraints on the configuration.
+        on_event: told of every event.
     """
 
     backend: Backend
     advance: int = 1
     max_calls: int = MAX_CALLS
     guard: Guard | None = None
+    on_event: Callable[[Event], None] | None = None
     events: list[Event] = field(default_factory=list, init=False)
     """Every call, also those that were refused."""
     changes: list[Change] = field(default_factory=list, init=False)
@@ -115,13 +119,18 @@ class Environment:
             BackendError: the backend has failed.
         """
         arguments = {} if arguments is None else arguments
-        view = self.view(scope)
+        view, n_changes = self.view(scope), len(self.changes)
         try:
             ok, content = True, self._answer(view, name, arguments)
         except ToolError as error:
             ok, content = False, error.answer()
         answer = Answer(name, ok, content, self.backend.interval)
-        self.events.append(Event(agent, name, arguments, answer, self.backend.served_by))
+        made = tuple(
+            ControlChange(interval=change.interval, path=setting.path, value=setting.after)
+            for change in self.changes[n_changes:]
+            for setting in change.settings
+        )
+        self._log(Event(agent, name, arguments, answer, self.backend.served_by, made))
         return answer
 
     def run_on(self, n: int = 1) -> None:
@@ -131,9 +140,16 @@ class Environment:
             BackendError: the backend has failed.
         """
         self.backend.advance(n)
+        answer = Answer("", True, {}, self.backend.interval)
+        self._log(Event("", "", {"intervals": n}, answer, self.backend.served_by))
+
+    def _log(self, event: Event) -> None:
+        self.events.append(event)
+        if self.on_event:
+            self.on_event(event)
 
     def _answer(self, view: View, name: str, arguments: Any) -> dict[str, Any]:
-        if len(self.events) >= self.max_calls:
+        if sum(bool(event.tool) for event in self.events) >= self.max_calls:
             raise ToolError(
                 "episode_over", f"the episode is over: it takes no more than {self.max_calls} calls"
             )
