@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from env.backends.base import BackendName
+from env.backends.base import WARM_UP, BackendName
 from env.environment import Environment, Event
 from env.errors import EnvUserError
 from ns3_scenarios.controls import ControlChange
@@ -47,6 +47,9 @@ class Header(Model):
     backend: BackendName
     model: str = Field(default="", description="Name of the surrogate, where there is one.")
     task: dict[str, Any] | None = Field(default=None, description="The task, whole.")
+    settings: tuple[ControlChange, ...] = Field(
+        default=(), description="Controls that the task set before the first call."
+    )
     agent: str = ""
     advance: int = Field(default=1, ge=1, description="Intervals that follow a change.")
     started: str = Field(description="UTC, ISO 8601.")
@@ -107,8 +110,9 @@ class Log:
         """
         if not self.n_intervals:
             raise EnvUserError(f"{self.path}: no interval was run in it, so it cannot be replayed")
-        changes = [change for call in self.calls for change in call.changes]
         header = self.header
+        first = [change.model_copy(update={"interval": WARM_UP}) for change in header.settings]
+        changes = [*first, *(change for call in self.calls for change in call.changes)]
         return Episode(
             scenario=header.scenario,
             seed=header.seed,

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plays a recorded episode again on another backend and says what differs: `verify`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from env.backends.base import WARM_UP, Backend, BackendName
+from env.episodes import KPIS, Log, Outcome
+from env.errors import EnvUserError
+from env.kpis import Kpis
+from env.playing import play_log
+
+HEADLINE = (
+    "throughput_mbps",
+    "latency_ms",
+    "jitter_ms",
+    "packet_loss_pct",
+    "within_budget_pct",
+    "edge_load_pct",
+)
+"""KPIs of the slices that are compared."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One KPI of one slice over the intervals of an episode."""
+
+    slice: str
+    kpi: str
+    recorded: float | None
+    """Mean, as recorded."""
+    replayed: float | None
+    mean_absolute_difference: float | None
+    """Over the intervals in which both have it."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A recorded episode beside what another backend makes of the same calls."""
+
+    episode: str
+    recorded_on: BackendName
+    replayed_on: BackendName
+    recorded_outcome: Outcome | None
+    """None where the recording has no end."""
+    replayed_outcome: Outcome
+    reason: str
+    """For the outcome."""
+    answered_otherwise: tuple[int, ...]
+    """Calls that one backend took and the other refused."""
+    differences: tuple[Difference, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the outcome is the same, and no call was answered otherwise."""
+        return self.recorded_outcome == self.replayed_outcome and not self.answered_otherwise
+
+
+def verify(log: Log, backend: Backend) -> Verified:
+    """Play a recorded episode again.
+
+    Args:
+        log: of the episode, with its KPIs.
+        backend: a network of the same scenario and seed that nothing was done to; it is closed.
+
+    Raises:
+        EnvUserError: the recording has no KPIs.
+        BackendError: the backend has failed.
+    """
+    recorded = _recorded(log)
+    outcome, reason, environment = play_log(log, backend)
+    with environment:
+        calls = [event for event in environment.events if event.tool]
+        told = [call for call in log.calls if call.tool]
+        otherwise = tuple(
+            number
+            for number, (new, old) in enumerate(zip(calls, told, strict=False))
+            if new.answer.ok != old.ok
+        )
+        replayed = _headline(backend.history)
+    return Verified(
+        episode=log.name,
+        recorded_on=log.header.backend,
+        replayed_on=backend.name,
+        recorded_outcome=log.ending.outcome if log.ending else None,
+        replayed_outcome=outcome,
+        reason=reason,
+        answered_otherwise=otherwise,
+        differences=tuple(
+            _difference(slice_, kpi, recorded[slice_][kpi], replayed[slice_][kpi])
+            for slice_ in replayed
+            for kpi in HEADLINE
+        ),
+    )
+
+
+_Series = dict[str, dict[str, NDArray[np.float64]]]
+"""By slice and KPI: values by interval."""
+
+
+def _recorded(log: Log) -> _Series:
+    file = log.path / KPIS / "network.parquet"
+    if not file.exists():
+        raise EnvUserError(f"{log.path} has no KPIs, since it has no end; play it anew")
+    frame = pq.read_table(file).to_pandas()
+    return {
+        str(name): {kpi: rows[kpi].to_numpy(float)[WARM_UP:] for kpi in HEADLINE}
+        for name, rows in frame.groupby("slice", observed=True)
+    }
+
+
+def _headline(history: Sequence[Kpis]) -> _Series:
+    names = history[-1].column("network", "slice")
+    return {
+        str(name): {
+            kpi: np.array([float(k.column("network", kpi)[i]) for k in history[WARM_UP:]])
+            for kpi in HEADLINE
+        }
+        for i, name in enumerate(names)
+    }
+
+
+def _difference(
+    slice_: str, kpi: str, recorded: NDArray[np.float64], replayed: NDArray[np.float64]
+) -> Difference:
+    n = min(len(recorded), len(replayed))
+    apart = np.abs(recorded[:n] - replayed[:n])
+    return Difference(slice_, kpi, _mean(recorded), _mean(replayed), _mean(apart))
+
+
+def _mean(values: NDArray[np.float64]) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else None
