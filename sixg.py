@@ -107,17 +107,19 @@ def main() -> None:
     import typer
 
     from calibration import cli as calibration_cli
+    from env import cli as env_cli
     from ns3_scenarios import cli
     from ns3_scenarios.errors import SixgError, UserError
 
     app = typer.Typer(
-        help="Simulate 6G networks on NS-3, and fit fast models to what they show.",
+        help="Simulate 6G networks on NS-3, fit fast models to it, and let agents run them.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
     )
     app.add_typer(cli.app)
     app.add_typer(calibration_cli.app)
+    app.add_typer(env_cli.app)
     try:
         app()
     except SixgError as error:

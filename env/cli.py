@@ -18,8 +18,9 @@ from ns3_scenarios.cli import JsonOption, err_console, out_console, print_json
 
 if TYPE_CHECKING:
     from env.backends.base import Backend, BackendName
-    from env.environment import Environment, Event
-    from env.episodes import Call, Log
+    from env.environment import Event
+    from env.episodes import Log
+    from env.playing import Played
     from env.tasks import Task
     from ns3_scenarios.scenario import ScenarioConfig
 
@@ -130,30 +131,21 @@ def run(
     task, scenario = task_or_scenario(what)
     make = maker(backend, task.network if task else scenario, seed, model)
 
-    def told(event: Event, _: Environment) -> None:
-        err_console().print(_line(event.tool, event.arguments, event.answer.ok,
-                                  event.answer.content, event.answer.interval),
-                            markup=False, soft_wrap=True)  # fmt: skip
+    def told(event: Event) -> None:
+        answer = event.answer
+        line = _line(event.tool, event.arguments, answer.ok, answer.content, answer.interval)
+        err_console().print(line, markup=False, soft_wrap=True)
 
-    player = make_agent(agent)
     played = play(
         make,
-        player,
+        make_agent(agent),
         task=task,
         intervals=intervals,
         episodes=out,
         on_event=None if as_json else told,
         model=str(model or ""),
     )
-    if as_json:
-        print_json(dataclasses.asdict(played) | {"path": str(played.path)})
-        return
-    why = f": {played.reason}" if played.reason else ""
-    out_console().print(
-        f"{played.outcome}{why}; {played.calls} calls, {played.changes} changes, "
-        f"{played.intervals} intervals; kept in {played.path}",
-        soft_wrap=True,
-    )
+    _show_played(played, as_json)
 
 
 @app.command()
@@ -171,8 +163,7 @@ def verify(
     from env.verifying import verify as check
 
     log = read_log(episode)
-    made = maker(backend, log.header.scenario, log.header.seed, model)()
-    found = check(log, made)
+    found = check(log, maker(backend, log.header.scenario, log.header.seed, model))
     if as_json:
         print_json(dataclasses.asdict(found) | {"agrees": found.agrees})
     else:
@@ -244,9 +235,10 @@ def show(episode: EpisodeArgument, as_json: JsonOption = False) -> None:
         line = _line(call.tool, call.arguments, call.ok, call.content, call.interval)
         console.print(f"{number:3} {line}", markup=False, soft_wrap=True)
     ending = log.ending
-    console.print(
-        f"{ending.outcome}: {ending.reason}" if ending else "it has no end: killed, or still going"
-    )
+    if ending is None:
+        console.print("it has no end: killed, or still going")
+    else:
+        console.print(_outcome(ending.outcome, ending.reason), markup=False, soft_wrap=True)
 
 
 @episodes_app.command()
@@ -258,26 +250,12 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Make the calls of an episode again, on any backend, and keep the new episode."""
-    from env.agents import Script
     from env.episodes import read_log
-    from env.playing import play
-    from env.tasks import Task
+    from env.playing import play_again
 
     log = read_log(episode)
-    task = Task.model_validate(log.header.task) if log.header.task else None
-    agent = Script.of_log(log)
-    played = play(
-        maker(backend, log.header.scenario, log.header.seed, model),
-        agent,
-        task=task,
-        intervals=max(1, log.n_intervals - 2),
-        episodes=out,
-        model=str(model or ""),
-    )
-    if as_json:
-        print_json(dataclasses.asdict(played) | {"path": str(played.path)})
-    else:
-        out_console().print(f"{played.outcome}; kept in {played.path}", soft_wrap=True)
+    make = maker(backend, log.header.scenario, log.header.seed, model)
+    _show_played(play_again(make, log, episodes=out, model=str(model or "")), as_json)
 
 
 @episodes_app.command()
@@ -303,16 +281,11 @@ def task_or_scenario(what: str) -> tuple[Task | None, ScenarioConfig]:
     from env.tasks import load_task, task_names
     from ns3_scenarios.library import is_path, load_scenario, read_yaml, scenario_names
 
-    if what in task_names():
+    data = read_yaml(Path(what)) if is_path(what) else {}
+    if what in task_names() or (isinstance(data, dict) and "goal" in data):
         task = load_task(what)
         return task, task.network
-    if is_path(what):
-        data = read_yaml(Path(what))
-        if isinstance(data, dict) and "goal" in data:
-            task = load_task(what)
-            return task, task.network
-        return None, load_scenario(what)
-    if what in scenario_names():
+    if is_path(what) or what in scenario_names():
         return None, load_scenario(what)
     raise EnvUserError(
         f"{what!r} is neither a task ({', '.join(task_names())}) nor a scenario "
@@ -331,6 +304,31 @@ def maker(
     return lambda: make_backend(cast("BackendName", backend), scenario, seed, model=model)
 
 
+def _show_played(played: Played, as_json: bool) -> None:
+    environment = played.environment
+    found = {
+        "outcome": played.outcome,
+        "reason": played.reason,
+        "calls": sum(bool(event.tool) for event in environment.events),
+        "changes": len(environment.changes),
+        "intervals": environment.backend.interval,
+        "path": str(played.path),
+    }
+    if as_json:
+        print_json(found)
+        return
+    out_console().print(
+        f"{_outcome(played.outcome, played.reason)}; {found['calls']} calls, "
+        f"{found['changes']} changes, {found['intervals']} intervals; kept in {played.path}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _outcome(outcome: str, reason: str) -> str:
+    return f"{outcome}: {reason}" if reason else outcome
+
+
 def _summary(log: Log) -> dict[str, Any]:
     header, ending = log.header, log.ending
     return {
@@ -347,7 +345,8 @@ def _summary(log: Log) -> dict[str, Any]:
 def _line(tool: str, arguments: Any, ok: bool, content: dict[str, Any], interval: int) -> str:
     if not tool:
         return f"[{interval:3}] {arguments['intervals']} intervals pass"
-    given = ", ".join(f"{k}={v}" for k, v in arguments.items()) if isinstance(arguments, dict) else ""
+    named = arguments if isinstance(arguments, dict) else {"": arguments}
+    given = ", ".join(f"{k}={v}" for k, v in named.items())
     if not ok:
         said = f"refused: {content['message']}"
     elif "settings" in content:
@@ -356,7 +355,3 @@ def _line(tool: str, arguments: Any, ok: bool, content: dict[str, Any], interval
         said = json.dumps(content, separators=(",", ":"))
         said = said if len(said) <= 160 else f"{said[:157]}..."
     return f"[{interval:3}] {tool}({given}) -> {said}"
-
-
-def _of(call: Call) -> str:
-    return _line(call.tool, call.arguments, call.ok, call.content, call.interval)

@@ -62,16 +62,16 @@ class Environment:
         advance: intervals that the network runs after a call that configures.
         max_calls: after which no call is taken.
         guard: constraints on the configuration.
-        on_event: told of every event.
     """
 
     backend: Backend
     advance: int = 1
     max_calls: int = MAX_CALLS
     guard: Guard | None = None
-    on_event: Callable[[Event], None] | None = None
     events: list[Event] = field(default_factory=list, init=False)
     """Every call, also those that were refused."""
+    listeners: list[Callable[[Event], None]] = field(default_factory=list, init=False)
+    """Told of every event."""
     changes: list[Change] = field(default_factory=list, init=False)
     """Made so far."""
 
@@ -145,8 +145,8 @@ class Environment:
 
     def _log(self, event: Event) -> None:
         self.events.append(event)
-        if self.on_event:
-            self.on_event(event)
+        for listener in self.listeners:
+            listener(event)
 
     def _answer(self, view: View, name: str, arguments: Any) -> dict[str, Any]:
         if sum(bool(event.tool) for event in self.events) >= self.max_calls:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -144,7 +144,7 @@ class Recorder:
         except OSError as error:
             raise EnvUserError(f"cannot write episodes to {folder}: {error.strerror}") from None
         self._write("header", header.model_dump(mode="json"))
-        environment.on_event = self._on_event
+        environment.listeners.append(self._on_event)
 
     def _on_event(self, event: Event) -> None:
         environment = self._environment
@@ -164,7 +164,7 @@ class Recorder:
     def end(self, outcome: Outcome, reason: str = "") -> None:
         """Say how the episode ended, and write the KPIs that were seen."""
         environment = self._environment
-        environment.on_event = None
+        environment.listeners.remove(self._on_event)
         ending = Ending(
             outcome=outcome,
             reason=reason,
@@ -235,24 +235,3 @@ def read_logs(folder: str | Path) -> Iterator[Log]:
             yield read_log(file)
         except SixgError:
             continue
-
-
-def play_again(log: Log, environment: Environment) -> Sequence[Event]:
-    """Make the calls of an episode once more, on any backend.
-
-    Args:
-        log: of the episode.
-        environment: in which nothing was called yet.
-
-    Returns:
-        The new events, one for each call.
-
-    Raises:
-        BackendError: the backend has failed.
-    """
-    for call in log.calls:
-        if call.tool:
-            environment.call(call.tool, call.arguments, agent=call.agent)
-        else:
-            environment.run_on(call.arguments["intervals"])
-    return environment.events

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lets an agent play, and plays recorded episodes again: `play`, `play_log`."""
+"""Lets an agent play, and plays recorded episodes again: `play`, `play_again`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 from env.agents import Agent
 from env.backends.base import Backend
 from env.environment import Environment, Event
-from env.episodes import Header, Log, Outcome, Recorder, now_utc, play_again
+from env.episodes import Header, Log, Outcome, Recorder, now_utc
 from env.errors import BackendError
 from env.tasks import Attempt, Task
 
-OnEvent = Callable[[Event, Environment], None]
 MakeBackend = Callable[[], Backend]
+Player = Callable[[Environment, Attempt | None], None]
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,8 @@ class Played:
 
     outcome: Outcome
     reason: str
-    intervals: int
-    calls: int
-    changes: int
+    environment: Environment
+    """It is closed; its events, changes and history are still there."""
     path: Path | None
     """Folder of the episode, where it was recorded."""
 
@@ -39,7 +38,7 @@ def play(
     task: Task | None = None,
     intervals: int = 10,
     episodes: str | Path | None = None,
-    on_event: OnEvent | None = None,
+    on_event: Callable[[Event], None] | None = None,
     model: str = "",
 ) -> Played:
     """Let an agent play one episode.
@@ -57,57 +56,11 @@ def play(
         EnvUserError: the episode cannot be recorded.
         BackendError: the network cannot be started.
     """
-    backend = make()
-    attempt = Attempt(task, backend) if task else None
-    environment = attempt.environment if attempt else Environment(backend)
-    with environment:
-        first = backend.interval
-        recorder = None
-        if episodes is not None:
-            recorder = Recorder(
-                episodes,
-                environment,
-                Header(
-                    scenario=backend.scenario,
-                    seed=backend.seed,
-                    backend=backend.name,
-                    model=model,
-                    task=task.model_dump(mode="json") if task else None,
-                    settings=task.settings if task else (),
-                    agent=agent.name,
-                    started=now_utc(),
-                    code_version=version("sixg-agent-gym"),
-                ),
-            )
-        watch = environment.on_event
-        if on_event:
-            told = on_event
 
-            def both(event: Event) -> None:
-                if watch:
-                    watch(event)
-                told(event, environment)
-
-            environment.on_event = both
-        outcome, reason = _play(environment, attempt, agent, first + intervals)
-        if recorder:
-            recorder.end(outcome, reason)
-        return Played(
-            outcome,
-            reason,
-            backend.interval,
-            sum(bool(event.tool) for event in environment.events),
-            len(environment.changes),
-            recorder.path if recorder else None,
-        )
-
-
-def _play(
-    environment: Environment, attempt: Attempt | None, agent: Agent, last: int
-) -> tuple[Outcome, str]:
-    backend, answer = environment.backend, None
-    agent.start(attempt.task.intent if attempt else "", environment.view(), backend.seed)
-    try:
+    def player(environment: Environment, attempt: Attempt | None) -> None:
+        backend, answer = environment.backend, None
+        last = backend.interval + intervals
+        agent.start(attempt.task.intent if attempt else "", environment.view(), backend.seed)
         if attempt:
             while attempt.status == "running":
                 call = agent.act(environment.view(attempt.task.scope), answer)
@@ -115,39 +68,91 @@ def _play(
                     attempt.give_up()
                 else:
                     answer = attempt.call(*call, agent=agent.name)
-            return attempt.outcome, attempt.reason
+            return
         while backend.interval < last and len(environment.events) < environment.max_calls:
             call = agent.act(environment.view(), answer)
             if call is None:
                 environment.run_on(last - backend.interval)
             else:
                 answer = environment.call(*call, agent=agent.name)
-        return "ended", ""
-    except BackendError as error:
-        return "error", str(error)
+
+    return _episode(make, player, task, agent.name, 1, episodes, on_event, model)
 
 
-def play_log(log: Log, backend: Backend) -> tuple[Outcome, str, Environment]:
-    """Make the calls of an episode on a backend, and judge its task there.
+def play_again(
+    make: MakeBackend,
+    log: Log,
+    *,
+    episodes: str | Path | None = None,
+    model: str = "",
+) -> Played:
+    """Make the calls of an episode once more, on any backend, and judge its task there.
 
-    Returns:
-        The outcome, why, and the environment, which the caller closes.
+    Args:
+        make: a network of the same scenario and seed.
+        log: of the episode.
+        episodes: folder in which the new episode is recorded.
+        model: name of the surrogate, for the record.
 
     Raises:
-        BackendError: the backend has failed.
+        EnvUserError: the episode cannot be recorded.
+        BackendError: the network cannot be started.
     """
-    task = Task.model_validate(log.header.task) if log.header.task else None
-    if task is None:
-        environment = Environment(backend, advance=log.header.advance)
-        play_again(log, environment)
-        return "ended", "", environment
-    attempt = Attempt(task, backend)
-    for call in log.calls:
-        if attempt.status != "running":
-            break
-        if call.tool:
-            attempt.call(call.tool, call.arguments, agent=call.agent)
-        else:
-            attempt.wait(call.arguments["intervals"])
-    attempt.give_up()
-    return attempt.outcome, attempt.reason, attempt.environment
+
+    def player(environment: Environment, attempt: Attempt | None) -> None:
+        running = attempt or environment
+        for call in log.calls:
+            if attempt and attempt.status != "running":
+                return
+            if call.tool:
+                running.call(call.tool, call.arguments, agent=call.agent)
+            else:
+                running.run_on(call.arguments["intervals"])
+        if attempt:
+            attempt.give_up()
+
+    header = log.header
+    task = Task.model_validate(header.task) if header.task else None
+    return _episode(make, player, task, header.agent, header.advance, episodes, None, model)
+
+
+def _episode(
+    make: MakeBackend,
+    player: Player,
+    task: Task | None,
+    agent: str,
+    advance: int,
+    episodes: str | Path | None,
+    on_event: Callable[[Event], None] | None,
+    model: str,
+) -> Played:
+    backend = make()
+    attempt = Attempt(task, backend) if task else None
+    environment = attempt.environment if attempt else Environment(backend, advance=advance)
+    with environment:
+        recorder = None
+        if episodes is not None:
+            header = Header(
+                scenario=backend.scenario,
+                seed=backend.seed,
+                backend=backend.name,
+                model=model,
+                task=task.model_dump(mode="json") if task else None,
+                settings=task.settings if task else (),
+                agent=agent,
+                advance=advance,
+                started=now_utc(),
+                code_version=version("sixg-agent-gym"),
+            )
+            recorder = Recorder(episodes, environment, header)
+        if on_event:
+            environment.listeners.append(on_event)
+        outcome: Outcome
+        try:
+            player(environment, attempt)
+            outcome, reason = (attempt.outcome, attempt.reason) if attempt else ("ended", "")
+        except BackendError as error:
+            outcome, reason = "error", str(error)
+        if recorder:
+            recorder.end(outcome, reason)
+        return Played(outcome, reason, environment, recorder.path if recorder else None)

@@ -166,7 +166,7 @@ class Attempt:
                 self._end("failure", f"all {self.task.max_calls} calls were used")
         return answer
 
-    def wait(self, n: int = 1) -> None:
+    def run_on(self, n: int = 1) -> None:
         """Let time pass, and see what has become of the task."""
         for _ in range(n):
             if self.status == "running":

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from env.backends.base import WARM_UP, Backend, BackendName
+from env.backends.base import WARM_UP, BackendName
 from env.episodes import KPIS, Log, Outcome
 from env.errors import EnvUserError
 from env.kpis import Kpis
-from env.playing import play_log
+from env.playing import MakeBackend, play_again
 
 HEADLINE = (
     "throughput_mbps",
@@ -62,35 +62,31 @@ class Verified:
         return self.recorded_outcome == self.replayed_outcome and not self.answered_otherwise
 
 
-def verify(log: Log, backend: Backend) -> Verified:
+def verify(log: Log, make: MakeBackend) -> Verified:
     """Play a recorded episode again.
 
     Args:
         log: of the episode, with its KPIs.
-        backend: a network of the same scenario and seed that nothing was done to; it is closed.
+        make: a network of the same scenario and seed.
 
     Raises:
         EnvUserError: the recording has no KPIs.
         BackendError: the backend has failed.
     """
     recorded = _recorded(log)
-    outcome, reason, environment = play_log(log, backend)
-    with environment:
-        calls = [event for event in environment.events if event.tool]
-        told = [call for call in log.calls if call.tool]
-        otherwise = tuple(
-            number
-            for number, (new, old) in enumerate(zip(calls, told, strict=False))
-            if new.answer.ok != old.ok
-        )
-        replayed = _headline(backend.history)
+    played = play_again(make, log)
+    backend = played.environment.backend
+    new = [event.answer.ok for event in played.environment.events if event.tool]
+    old = [call.ok for call in log.calls if call.tool]
+    otherwise = tuple(n for n, (a, b) in enumerate(zip(new, old, strict=False)) if a != b)
+    replayed = _headline(backend.history)
     return Verified(
         episode=log.name,
         recorded_on=log.header.backend,
         replayed_on=backend.name,
         recorded_outcome=log.ending.outcome if log.ending else None,
-        replayed_outcome=outcome,
-        reason=reason,
+        replayed_outcome=played.outcome,
+        reason=played.reason,
         answered_otherwise=otherwise,
         differences=tuple(
             _difference(slice_, kpi, recorded[slice_][kpi], replayed[slice_][kpi])
