@@ -309,7 +309,7 @@ def _show_played(played: Played, as_json: bool) -> None:
     found = {
         "outcome": played.outcome,
         "reason": played.reason,
-        "calls": sum(bool(event.tool) for event in environment.events),
+        "calls": environment.n_calls,
         "changes": len(environment.changes),
         "intervals": environment.backend.interval,
         "path": str(played.path),

@@ -62,14 +62,18 @@ class Environment:
         advance: intervals that the network runs after a call that configures.
         max_calls: after which no call is taken.
         guard: constraints on the configuration.
+        judge: says after every interval why the episode is over; nothing while it goes on.
     """
 
     backend: Backend
     advance: int = 1
     max_calls: int = MAX_CALLS
     guard: Guard | None = None
+    judge: Callable[[], str] | None = None
+    over: str = field(default="", init=False)
+    """Why no call is taken any more."""
     events: list[Event] = field(default_factory=list, init=False)
-    """Every call, also those that were refused."""
+    """Every call until it was over, also those that were refused."""
     listeners: list[Callable[[Event], None]] = field(default_factory=list, init=False)
     """Told of every event."""
     changes: list[Change] = field(default_factory=list, init=False)
@@ -118,6 +122,9 @@ class Environment:
         Raises:
             BackendError: the backend has failed.
         """
+        if self.over:
+            error = ToolError("episode_over", f"the episode is over: {self.over}")
+            return Answer(name, False, error.answer(), self.backend.interval)
         arguments = {} if arguments is None else arguments
         view, n_changes = self.view(scope), len(self.changes)
         try:
@@ -131,17 +138,35 @@ class Environment:
             for setting in change.settings
         )
         self._log(Event(agent, name, arguments, answer, self.backend.served_by, made))
+        if not self.over and self.n_calls >= self.max_calls:
+            self.over = f"all {self.max_calls} calls were used"
         return answer
 
+    @property
+    def n_calls(self) -> int:
+        """Calls so far, without those that came when it was over."""
+        return sum(bool(event.tool) for event in self.events)
+
     def run_on(self, n: int = 1) -> None:
-        """Let time pass without a call.
+        """Let time pass without a call, until the episode is over.
 
         Raises:
             BackendError: the backend has failed.
         """
-        self.backend.advance(n)
+        first = self.backend.interval
+        self._advance(n)
         answer = Answer("", True, {}, self.backend.interval)
-        self._log(Event("", "", {"intervals": n}, answer, self.backend.served_by))
+        passed = {"intervals": self.backend.interval - first}
+        self._log(Event("", "", passed, answer, self.backend.served_by))
+
+    def _advance(self, n: int) -> None:
+        if self.judge is None:
+            self.backend.advance(n)
+            return
+        for _ in range(n):
+            if not self.over:
+                self.backend.advance(1)
+                self.over = self.judge()
 
     def _log(self, event: Event) -> None:
         self.events.append(event)
@@ -149,10 +174,6 @@ class Environment:
             listener(event)
 
     def _answer(self, view: View, name: str, arguments: Any) -> dict[str, Any]:
-        if sum(bool(event.tool) for event in self.events) >= self.max_calls:
-            raise ToolError(
-                "episode_over", f"the episode is over: it takes no more than {self.max_calls} calls"
-            )
         tool = self._tool(name, view.scope)
         parsed = tool.parse(arguments)
         try:
@@ -186,7 +207,7 @@ class Environment:
             self.guard(view, after)
         self.backend.apply(proposal.changes)
         self.changes.append(change)
-        self.backend.advance(self.advance)
+        self._advance(self.advance)
         return {
             "change_id": change.change_id,
             "settings": [dataclasses.asdict(s) for s in change.settings],

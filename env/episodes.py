@@ -169,7 +169,7 @@ class Recorder:
             outcome=outcome,
             reason=reason,
             intervals=environment.backend.interval,
-            calls=sum(bool(event.tool) for event in environment.events),
+            calls=environment.n_calls,
             changes=len(environment.changes),
         )
         history = environment.backend.history

@@ -16,7 +16,6 @@ from env.errors import BackendError
 from env.tasks import Attempt, Task
 
 MakeBackend = Callable[[], Backend]
-Player = Callable[[Environment, Attempt | None], None]
 
 
 @dataclass(frozen=True)
@@ -56,27 +55,25 @@ def play(
         EnvUserError: the episode cannot be recorded.
         BackendError: the network cannot be started.
     """
+    begun = begin(make, task, agent=agent.name, episodes=episodes, model=model)
+    if on_event:
+        begun.environment.listeners.append(on_event)
 
-    def player(environment: Environment, attempt: Attempt | None) -> None:
+    def player(environment: Environment) -> None:
         backend, answer = environment.backend, None
+        scope = task.scope if task else None
         last = backend.interval + intervals
-        agent.start(attempt.task.intent if attempt else "", environment.view(), backend.seed)
-        if attempt:
-            while attempt.status == "running":
-                call = agent.act(environment.view(attempt.task.scope), answer)
-                if call is None:
-                    attempt.give_up()
-                else:
-                    answer = attempt.call(*call, agent=agent.name)
-            return
-        while backend.interval < last and len(environment.events) < environment.max_calls:
-            call = agent.act(environment.view(), answer)
-            if call is None:
-                environment.run_on(last - backend.interval)
+        agent.start(task.intent if task else "", environment.view(scope), backend.seed)
+        while not environment.over and (task or backend.interval < last):
+            call = agent.act(environment.view(scope), answer)
+            if call is not None:
+                answer = environment.call(*call, agent=agent.name, scope=scope)
+            elif task:
+                return
             else:
-                answer = environment.call(*call, agent=agent.name)
+                environment.run_on(last - backend.interval)
 
-    return _episode(make, player, task, agent.name, 1, episodes, on_event, model)
+    return _played(begun, player)
 
 
 def play_again(
@@ -98,61 +95,98 @@ def play_again(
         EnvUserError: the episode cannot be recorded.
         BackendError: the network cannot be started.
     """
-
-    def player(environment: Environment, attempt: Attempt | None) -> None:
-        running = attempt or environment
-        for call in log.calls:
-            if attempt and attempt.status != "running":
-                return
-            if call.tool:
-                running.call(call.tool, call.arguments, agent=call.agent)
-            else:
-                running.run_on(call.arguments["intervals"])
-        if attempt:
-            attempt.give_up()
-
     header = log.header
     task = Task.model_validate(header.task) if header.task else None
-    return _episode(make, player, task, header.agent, header.advance, episodes, None, model)
+    scope = task.scope if task else None
+
+    def player(environment: Environment) -> None:
+        for call in log.calls:
+            if environment.over:
+                return
+            if call.tool:
+                environment.call(call.tool, call.arguments, agent=call.agent, scope=scope)
+            else:
+                environment.run_on(call.arguments["intervals"])
+
+    begun = begin(
+        make, task, agent=header.agent, advance=header.advance, episodes=episodes, model=model
+    )
+    return _played(begun, player)
 
 
-def _episode(
+@dataclass(frozen=True)
+class Begun:
+    """An episode that goes on."""
+
+    environment: Environment
+    attempt: Attempt | None
+    """At the task, if there is one."""
+    recorder: Recorder | None
+
+    def end(self, error: str = "") -> Played:
+        """Judge it and write its end down; closing the environment is left to the caller.
+
+        Args:
+            error: of the backend, if it has failed.
+        """
+        outcome: Outcome = "ended"
+        reason = ""
+        if error:
+            outcome, reason = "error", error
+        elif self.attempt:
+            self.attempt.give_up()
+            outcome = "success" if self.attempt.status == "success" else "failure"
+            reason = self.attempt.reason
+        if self.recorder:
+            self.recorder.end(outcome, reason)
+        path = self.recorder.path if self.recorder else None
+        return Played(outcome, reason, self.environment, path)
+
+
+def begin(
     make: MakeBackend,
-    player: Player,
-    task: Task | None,
-    agent: str,
-    advance: int,
-    episodes: str | Path | None,
-    on_event: Callable[[Event], None] | None,
-    model: str,
-) -> Played:
+    task: Task | None = None,
+    *,
+    agent: str = "",
+    advance: int = 1,
+    episodes: str | Path | None = None,
+    model: str = "",
+) -> Begun:
+    """Begin an episode; arguments and exceptions are those of `play`.
+
+    Args:
+        make: the network.
+        task: to be reached.
+        agent: name, for the record.
+        advance: intervals that the network runs after a change, without a task.
+        episodes: folder in which it is recorded.
+        model: name of the surrogate, for the record.
+    """
     backend = make()
     attempt = Attempt(task, backend) if task else None
     environment = attempt.environment if attempt else Environment(backend, advance=advance)
-    with environment:
-        recorder = None
-        if episodes is not None:
-            header = Header(
-                scenario=backend.scenario,
-                seed=backend.seed,
-                backend=backend.name,
-                model=model,
-                task=task.model_dump(mode="json") if task else None,
-                settings=task.settings if task else (),
-                agent=agent,
-                advance=advance,
-                started=now_utc(),
-                code_version=version("sixg-agent-gym"),
-            )
-            recorder = Recorder(episodes, environment, header)
-        if on_event:
-            environment.listeners.append(on_event)
-        outcome: Outcome
+    recorder = None
+    if episodes is not None:
+        header = Header(
+            scenario=backend.scenario,
+            seed=backend.seed,
+            backend=backend.name,
+            model=model,
+            task=task.model_dump(mode="json") if task else None,
+            settings=task.settings if task else (),
+            agent=agent,
+            advance=advance,
+            started=now_utc(),
+            code_version=version("sixg-agent-gym"),
+        )
+        recorder = Recorder(episodes, environment, header)
+    return Begun(environment, attempt, recorder)
+
+
+def _played(begun: Begun, player: Callable[[Environment], None]) -> Played:
+    with begun.environment as environment:
         try:
-            player(environment, attempt)
-            outcome, reason = (attempt.outcome, attempt.reason) if attempt else ("ended", "")
+            player(environment)
         except BackendError as error:
-            outcome, reason = "error", str(error)
-        if recorder:
-            recorder.end(outcome, reason)
-        return Played(outcome, reason, environment, recorder.path if recorder else None)
+            return begun.end(str(error))
+        return begun.end()

@@ -131,70 +131,50 @@ class Attempt:
 
     def __init__(self, task: Task, backend: Backend) -> None:
         self.task = task
-        self.status: Status = "running"
-        self.reason = ""
+        self._succeeded = False
         self._held = 0
         if task.settings:
             backend.apply(task.settings)
             backend.advance()
         self.environment = Environment(
-            backend, max_calls=task.max_calls, guard=partial(_guard, task)
+            backend, max_calls=task.max_calls, guard=partial(_guard, task), judge=self._judge
         )
-        self._seen = backend.interval
 
     @property
-    def outcome(self) -> Literal["success", "failure"]:
-        """What came of it, or would if it stopped now."""
-        return "success" if self.status == "success" else "failure"
+    def status(self) -> Status:
+        """What has become of it."""
+        if self._succeeded:
+            return "success"
+        return "failure" if self.environment.over else "running"
+
+    @property
+    def reason(self) -> str:
+        """For its end."""
+        return self.environment.over
 
     def call(self, name: str, arguments: Any = None, *, agent: str = "") -> Answer:
-        """Call a tool, and see what has become of the task.
-
-        Raises:
-            EnvUserError: the attempt is over.
-            BackendError: the backend has failed.
-        """
-        if self.status != "running":
-            raise EnvUserError(f"the attempt at {self.task.name} is over: {self.reason}")
-        answer = self.environment.call(name, arguments, agent=agent, scope=self.task.scope)
-        self._look()
-        if self.status == "running":
-            calls = sum(bool(event.tool) for event in self.environment.events)
-            if len(self.environment.changes) >= self.task.max_changes:
-                self._end("failure", f"all {self.task.max_changes} changes were used")
-            elif calls >= self.task.max_calls:
-                self._end("failure", f"all {self.task.max_calls} calls were used")
-        return answer
-
-    def run_on(self, n: int = 1) -> None:
-        """Let time pass, and see what has become of the task."""
-        for _ in range(n):
-            if self.status == "running":
-                self.environment.run_on()
-                self._look()
+        """Call a tool within the scope of the task; see `Environment.call`."""
+        return self.environment.call(name, arguments, agent=agent, scope=self.task.scope)
 
     def give_up(self) -> None:
         """The agent says that it is done; before the goal is reached, that is a failure."""
         if self.status == "running":
-            self._end("failure", "the agent stopped before the goal was reached")
+            self.environment.over = "the agent stopped before the goal was reached"
 
-    def _look(self) -> None:
-        backend, task = self.environment.backend, self.task
-        if backend.interval == self._seen:
-            return
-        self._seen = backend.interval
-        history, controls = backend.history, backend.controls
+    def _judge(self) -> str:
+        task, environment = self.task, self.environment
+        history, controls = environment.backend.history, environment.backend.controls
         for verdict in judge(task.constraints, history, controls):
             if verdict.holds is False:
                 value = "" if verdict.value is None else f", it is {verdict.value:g}"
-                self._end("failure", f"broken constraint: {verdict.predicate.text}{value}")
-                return
+                return f"broken constraint: {verdict.predicate.text}{value}"
         self._held = self._held + 1 if met(judge(task.goal, history, controls)) else 0
         if self._held >= task.hold_intervals:
-            self._end("success", "the goal is reached")
-
-    def _end(self, status: Status, reason: str) -> None:
-        self.status, self.reason = status, reason
+            self._succeeded = True
+            return "the goal is reached"
+        if len(environment.changes) >= task.max_changes:
+            return f"all {task.max_changes} changes were used"
+        return ""
 
 
 def _guard(task: Task, view: View, after: ControlState) -> None:
