@@ -35,7 +35,15 @@ AUTO = "auto"
 SLICE_ROUTE = "slice"
 """A flow that goes as its slice does."""
 
+TxPower = Annotated[float, Field(ge=-30, le=60)]
+Tilt = Annotated[float, Field(ge=-90, le=90)]
+Bandwidth = Annotated[float, Field(ge=5, le=2000)]
+TargetBler = Annotated[float, Field(ge=0.001, le=0.5)]
 CellOffset = Annotated[float, Field(ge=-24, le=24)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Coordinate = Annotated[float, Field(ge=-1e5, le=1e5)]
+FlightHeight = Annotated[float, Field(ge=1, le=300)]
+FlightSpeed = Annotated[float, Field(ge=0.1, le=40)]
 Degradation = Literal["none", "reduce_rate", "essential_only"]
 
 
@@ -68,12 +76,12 @@ class HandoverControl(Model):
 class CellControl(Model):
     """Everything that may be changed of one cell in flight."""
 
-    tx_power_dbm: float = Field(ge=-30, le=60, description="Over the whole carrier.")
-    tilt_deg: float = Field(ge=-90, le=90, description="Down-tilt of the antenna.")
-    bandwidth_mhz: float = Field(ge=5, le=2000, description="At most the carrier's.")
+    tx_power_dbm: TxPower = Field(description="Over the whole carrier.")
+    tilt_deg: Tilt = Field(description="Down-tilt of the antenna.")
+    bandwidth_mhz: Bandwidth = Field(description="At most the carrier's.")
     numerology: Numerology
     scheduler: SchedulerPolicy
-    target_bler: float = Field(ge=0.001, le=0.5)
+    target_bler: TargetBler
     slices: dict[str, SliceShare]
     sleep_mode: SleepMode = Field(description="How deeply it may sleep; off takes it away.")
     wake_prb_pct: Percent = Field(description="Load that wakes it from light or deep sleep.")
@@ -107,7 +115,7 @@ class ApplicationControl(Model):
     """Where an edge application runs."""
 
     site: Identifier
-    fraction: float = Field(ge=0, le=1, description="Share of its jobs that are offloaded.")
+    fraction: Fraction = Field(description="Share of its jobs that are offloaded.")
 
 
 class FlowControl(Model):
@@ -120,10 +128,10 @@ class FlowControl(Model):
 class WaypointControl(Model):
     """Where a UAV is to fly; a change of any field sends it straight there, to hover."""
 
-    x_m: float = Field(ge=-1e5, le=1e5)
-    y_m: float = Field(ge=-1e5, le=1e5)
-    z_m: float = Field(ge=1, le=300)
-    speed_mps: float = Field(ge=0.1, le=40)
+    x_m: Coordinate
+    y_m: Coordinate
+    z_m: FlightHeight
+    speed_mps: FlightSpeed
 
 
 class UeControl(Model):
@@ -172,7 +180,7 @@ class ControlState(Model):
 
     def paths(self) -> Iterator[str]:
         """The path of every single control."""
-        yield from _leaves(self.model_dump(), ())
+        yield from _leaves(self, ())
 
     def get(self, path: str) -> Any:
         """The value of one control.
@@ -185,7 +193,7 @@ class ControlState(Model):
             if name not in (below := _below(node)):
                 raise _no_such(path, name, node)
             node = below[name]
-        if isinstance(node, Model | dict):
+        if _is_branch(node):
             raise _stops_short(path)
         return node
 
@@ -195,7 +203,7 @@ class ControlState(Model):
         Raises:
             ControlError: no control matches.
         """
-        return _expand(self.model_dump(), path)
+        return _expand(self, path)
 
     def below(self, path: str) -> list[str]:
         """Paths that `path` means as in `expand`, or all that are below where it stops short.
@@ -203,33 +211,42 @@ class ControlState(Model):
         Raises:
             ControlError: no control matches.
         """
-        return _expand(self.model_dump(), path, branches=True)
+        return _expand(self, path, branches=True)
 
     def with_changes(self, changes: Iterable[ControlChange], scenario: ScenarioConfig) -> Self:
-        """A copy with changes made together, checked against the scenario.
+        """A copy with changes made together; what they touch is checked against the scenario.
 
         Raises:
             ControlError: a path does not exist, or the result is impossible. Nothing is changed.
         """
-        tree = self.model_dump()
+        trees: dict[str, dict[str, dict[str, Any]]] = {}
         for change in changes:
-            for path in _expand(tree, change.path):
-                *parents, leaf = path.split(".")
-                node = tree
-                for name in parents:
-                    node = node[name]
+            for path in self.expand(change.path):
+                section, name, *parents, leaf = path.split(".")
+                of_section = trees.setdefault(section, {})
+                if name not in of_section:
+                    of_section[name] = getattr(self, section)[name].model_dump()
+                node = of_section[name]
+                for parent in parents:
+                    node = node[parent]
                 node[leaf] = change.value
-        try:
-            state = type(self).model_validate(tree)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(p) for p in first["loc"])
-            raise ControlError(f"{where}={first['input']!r}: {first['msg']}") from None
-        _check_cells(state, scenario)
-        _check_routes(state, scenario)
-        _check_users(state, scenario)
-        _check_applications(state, scenario)
-        return state
+        touched = {
+            section: {
+                name: _validated(f"{section}.{name}", type(getattr(self, section)[name]), tree)
+                for name, tree in of_section.items()
+            }
+            for section, of_section in trees.items()
+        }
+        _check(touched, scenario)
+        return self.model_copy(update={s: getattr(self, s) | new for s, new in touched.items()})
+
+    def check(self, scenario: ScenarioConfig) -> None:
+        """Check all controls against the scenario.
+
+        Raises:
+            ControlError: one is impossible.
+        """
+        _check(_below(self), scenario)
 
     def without_orders(self) -> Self:
         """A copy in which orders have been carried out: they are no settings that last."""
@@ -310,8 +327,32 @@ def _initial_ue(scenario: ScenarioConfig, group: UserGroup) -> UeControl:
     return UeControl(flows=dict.fromkeys(scenario.flow_names(group), flow), waypoint=waypoint)
 
 
-def _check_cells(state: ControlState, scenario: ScenarioConfig) -> None:
-    for cell, control in state.cells.items():
+def _validated(where: str, kind: type[Model], tree: dict[str, Any]) -> Model:
+    """An element of a kind, with the controls of a tree."""
+    try:
+        return kind.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join((where, *map(str, first["loc"])))
+        if isinstance(first["input"], dict):  # controls that do not go together
+            problem = first["msg"].removeprefix("Value error, ")
+            raise ControlError(f"{where}: {problem}") from None
+        raise ControlError(f"{where}={first['input']!r}: {first['msg']}") from None
+
+
+def _check(parts: dict[str, dict[str, Any]], scenario: ScenarioConfig) -> None:
+    """Check some controls, by section and name of the element, against the scenario."""
+    slices, ues = parts.get("slices", {}), parts.get("ues", {})
+    _check_cells(parts.get("cells", {}), scenario)
+    if slices or ues:
+        _check_routes(slices, ues, scenario)
+    if ues:
+        _check_users(ues, scenario)
+    _check_applications(parts.get("applications", {}), scenario)
+
+
+def _check_cells(cells: dict[str, CellControl], scenario: ScenarioConfig) -> None:
+    for cell, control in cells.items():
         limit = scenario.cell_carrier(cell)
         if control.bandwidth_mhz > limit.bandwidth_mhz:
             raise ControlError(
@@ -326,7 +367,9 @@ def _check_cells(state: ControlState, scenario: ScenarioConfig) -> None:
             )
 
 
-def _check_routes(state: ControlState, scenario: ScenarioConfig) -> None:
+def _check_routes(
+    slices: dict[str, SliceControl], ues: dict[str, UeControl], scenario: ScenarioConfig
+) -> None:
     nodes, sites, anchors = scenario.transport_nodes, scenario.site_ids, scenario.anchors
     adjacent = {frozenset(link.ends) for link in scenario.links}
 
@@ -345,7 +388,7 @@ def _check_routes(state: ControlState, scenario: ScenarioConfig) -> None:
             raise ControlError(f"{where}={route!r} has no link in it")
         return path
 
-    for name, slice_ in state.slices.items():
+    for name, slice_ in slices.items():
         for site, by_anchor in slice_.routes.items():
             for anchor, route in by_anchor.items():
                 if route != AUTO:
@@ -355,7 +398,7 @@ def _check_routes(state: ControlState, scenario: ScenarioConfig) -> None:
                         raise ControlError(
                             f"{where}={route!r} must lead from {site!r} to {anchor!r}"
                         )
-    for ue, control in state.ues.items():
+    for ue, control in ues.items():
         for flow, settings in control.flows.items():
             if settings.route != SLICE_ROUTE:
                 where = f"ues.{ue}.flows.{flow}.route"
@@ -367,10 +410,11 @@ def _check_routes(state: ControlState, scenario: ScenarioConfig) -> None:
                     )
 
 
-def _check_users(state: ControlState, scenario: ScenarioConfig) -> None:
+def _check_users(ues: dict[str, UeControl], scenario: ScenarioConfig) -> None:
     slices = [s.name for s in scenario.slices]
-    first_carrier = [c for c, control in state.cells.items() if control.handover]
-    for (ue, control), group in zip(state.ues.items(), scenario.ue_groups, strict=True):
+    first_carrier = scenario.cell_ids[:: len(scenario.carriers)]
+    group_of = dict(zip(scenario.ue_ids, scenario.ue_groups, strict=True))
+    for ue, control in ues.items():
         for flow, settings in control.flows.items():
             if settings.slice not in slices:
                 raise ControlError(
@@ -382,9 +426,9 @@ def _check_users(state: ControlState, scenario: ScenarioConfig) -> None:
                 f"ues.{ue}.target_cell={control.target_cell!r} is not one of "
                 f"{', '.join(first_carrier)}"
             )
-        point = control.waypoint
-        if point and group.mobility.kind == "uav":
-            fence = group.mobility.geofence
+        point, mobility = control.waypoint, group_of[ue].mobility
+        if point and mobility.kind == "uav":
+            fence = mobility.geofence
             if not fence.holds(point.x_m, point.y_m, point.z_m):
                 raise ControlError(
                     f"ues.{ue}.waypoint=({point.x_m:g}, {point.y_m:g}, {point.z_m:g}) lies outside "
@@ -394,35 +438,36 @@ def _check_users(state: ControlState, scenario: ScenarioConfig) -> None:
                 )
 
 
-def _check_applications(state: ControlState, scenario: ScenarioConfig) -> None:
+def _check_applications(
+    applications: dict[str, ApplicationControl], scenario: ScenarioConfig
+) -> None:
     sites = scenario.anchors[1:]
-    for name, control in state.applications.items():
+    for name, control in applications.items():
         if control.site not in sites:
             raise ControlError(
                 f"applications.{name}.site={control.site!r} is not one of {', '.join(sites)}"
             )
 
 
-def _expand(tree: dict[str, Any], path: str, *, branches: bool = False) -> list[str]:
+def _expand(tree: Model, path: str, *, branches: bool = False) -> list[str]:
     """Concrete paths that a path with `*` means in a tree of controls, or that are below it."""
     found: list[tuple[tuple[str, ...], Any]] = [((), tree)]
     for name in path.split("."):
         # Not everything that a `*` matches has every control.
         below = [
             ((*above, n), node[n])
-            for above, node in found
-            if isinstance(node, dict)
+            for above, node in ((above, _below(node)) for above, node in found)
             for n in (node if name == "*" else (name,))
             if n in node
         ]
-        if not below and found and (name != "*" or not isinstance(found[0][1], dict)):
+        if not below and found and (name != "*" or not _is_branch(found[0][1])):
             raise _no_such(path, name, found[0][1])
         found = [(above, node) for above, node in below if node is not None]
     if branches:
-        deep = ((above, _leaves(node, above)) for above, node in found if isinstance(node, dict))
+        deep = ((above, _leaves(node, above)) for above, node in found if _is_branch(node))
         by_branch = {above: list(leaves) for above, leaves in deep}
         concrete = [leaf for at, _ in found for leaf in by_branch.get(at, [".".join(at)])]
-    elif any(isinstance(value, dict) for _, value in found):
+    elif any(_is_branch(value) for _, value in found):
         raise _stops_short(path)
     else:
         concrete = [".".join(at) for at, _ in found]
@@ -431,9 +476,9 @@ def _expand(tree: dict[str, Any], path: str, *, branches: bool = False) -> list[
     return concrete
 
 
-def _leaves(node: dict[str, Any], above: tuple[str, ...]) -> Iterator[str]:
-    for name, value in node.items():
-        if isinstance(value, dict):
+def _leaves(node: Any, above: tuple[str, ...]) -> Iterator[str]:
+    for name, value in _below(node).items():
+        if _is_branch(value):
             yield from _leaves(value, (*above, name))
         elif value is not None:
             yield ".".join((*above, name))
@@ -441,7 +486,11 @@ def _leaves(node: dict[str, Any], above: tuple[str, ...]) -> Iterator[str]:
 
 def _below(node: Any) -> dict[str, Any]:
     """What is directly below a part of the controls, by name."""
-    return dict(node) if isinstance(node, Model | dict) else {}
+    return dict(node) if _is_branch(node) else {}
+
+
+def _is_branch(node: Any) -> bool:
+    return isinstance(node, Model | dict)
 
 
 def _no_such(path: str, name: str, node: Any) -> ControlError:

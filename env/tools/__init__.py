@@ -5,8 +5,23 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from env.tools.base import Arguments, Effect, Proposal, Result, Tool
-from env.tools.configuration.cells import set_cell_tx_power
+from env.tools.configuration.cells import (
+    set_antenna_tilt,
+    set_cell_carrier,
+    set_cell_tx_power,
+    set_scheduler,
+)
+from env.tools.configuration.edge import edge_offload
+from env.tools.configuration.energy import set_cell_sleep
+from env.tools.configuration.handovers import request_handover, set_handover_params
 from env.tools.configuration.rollback import rollback_change
+from env.tools.configuration.slices import (
+    graceful_degradation,
+    switch_network_slice,
+    trigger_slice_reallocation,
+)
+from env.tools.configuration.transport import reroute_flow
+from env.tools.configuration.uavs import set_waypoint
 from env.tools.observation.alarms import list_alarms
 from env.tools.observation.cells import get_cell_config, get_cell_kpis
 from env.tools.observation.edge import get_edge_load
@@ -41,7 +56,22 @@ _OBSERVATION = (
     list_alarms,
 )
 _REASONING: tuple[Tool, ...] = ()
-_CONFIGURATION = (set_cell_tx_power, rollback_change)
+_CONFIGURATION = (
+    switch_network_slice,
+    trigger_slice_reallocation,
+    edge_offload,
+    graceful_degradation,
+    set_cell_tx_power,
+    set_antenna_tilt,
+    set_cell_carrier,
+    set_scheduler,
+    set_handover_params,
+    request_handover,
+    set_cell_sleep,
+    reroute_flow,
+    set_waypoint,
+    rollback_change,
+)
 
 TOOLS: Mapping[str, Tool] = MappingProxyType(
     {tool.name: tool for tool in (*_OBSERVATION, *_REASONING, *_CONFIGURATION)}

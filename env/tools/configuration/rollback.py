@@ -10,7 +10,9 @@ from pydantic import Field
 from env.errors import ToolError
 from env.tools.base import Arguments, Proposal, tool
 from env.view import Change, View
+from ns3_scenarios.control_ranges import control_ranges
 from ns3_scenarios.controls import ControlChange
+from ns3_scenarios.errors import ControlError
 
 
 class RollbackChange(Arguments):
@@ -23,11 +25,13 @@ class RollbackChange(Arguments):
 def rollback_change(view: View, args: RollbackChange) -> Proposal:
     """Set all controls that a change set back to what they were before it.
 
-    Changes may be rolled back in any order. One that a later change has set anew is refused until
-    that one is rolled back. A rollback itself cannot be undone; make the first call again.
+    Changes may be rolled back in any order. One that a later change has set anew, or made
+    impossible to go back to, is refused until that one is rolled back. A rollback itself cannot be
+    undone; make the first call again.
 
     Errors: no_such_element for an unknown change; not_allowed for one that is not reversible or is
-    rolled back already; conflict where a later change has set the same control.
+    rolled back already; conflict where a later change stands in the way: it has set the same
+    control, or one that does not go together with what was there, such as another slice's share.
     """
     known = {change.change_id: change for change in view.changes}
     if args.change_id not in known:
@@ -54,20 +58,29 @@ def rollback_change(view: View, args: RollbackChange) -> Proposal:
             argument="change_id",
             value=change.change_id,
         )
-    mine = {setting.path for setting in change.settings}
+    undoing = tuple(ControlChange(path=s.path, value=s.before) for s in change.settings)
+    group_of = {path: range_.group for path, range_ in control_ranges(view.scenario).items()}
+    mine = {s.path for s in change.settings}
+    bound = {group_of[path] for path in mine} if _impossible(view, undoing) else set()
     for later in reversed(standing[standing.index(change) + 1 :]):
-        if shared := sorted(mine & {setting.path for setting in later.settings}):
+        paths = sorted(s.path for s in later.settings)
+        if shared := [path for path in paths if path in mine or group_of[path] in bound]:
             raise ToolError(
                 "conflict",
                 f"{later.change_id} ({later.tool}) has set {shared[0]} since; roll it back first",
                 argument="change_id",
                 value=change.change_id,
             )
-    return Proposal(
-        tuple(ControlChange(path=s.path, value=s.before) for s in change.settings),
-        reversible=False,
-        undoes=change.change_id,
-    )
+    return Proposal(undoing, reversible=False, undoes=change.change_id)
+
+
+def _impossible(view: View, changes: Sequence[ControlChange]) -> bool:
+    """Whether controls would not go together."""
+    try:
+        view.controls.with_changes(changes, view.scenario)
+    except ControlError:
+        return True
+    return False
 
 
 def standing_changes(changes: Sequence[Change]) -> list[Change]:

@@ -85,7 +85,8 @@ class SteppedSimulation:
                 f"the controls are not those of scenario {self.scenario.name!r}: {odd[0]!r} is in "
                 "only one of them"
             )
-        return new.with_changes((), self.scenario)
+        new.check(self.scenario)
+        return new
 
 
 def run(request: dict[str, Any], report: Report) -> dict[str, Any]:
