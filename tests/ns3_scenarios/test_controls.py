@@ -63,6 +63,42 @@ def test_change_changes_its_control_alone(cell: str, power_dbm: float) -> None:
     assert [state.get(p) for p in others] == [INITIAL.get(p) for p in others]
 
 
+def test_impossible_states_are_found_whole_as_in_changes() -> None:
+    INITIAL.check(SCENARIO)
+    for path, value in (
+        ("cells.c2.bandwidth_mhz", 21.0),
+        ("slices.mmtc.routes.s0.core", "s0-core"),
+        ("ues.u3.target_cell", "c9"),
+        ("applications.vision.site", "core"),
+    ):
+        section, name, *rest = path.split(".")
+        tree = getattr(INITIAL, section)[name].model_dump()
+        node = tree
+        for step in rest[:-1]:
+            node = node[step]
+        node[rest[-1]] = value
+        element = type(getattr(INITIAL, section)[name]).model_validate(tree)
+        whole = INITIAL.model_copy(update={section: getattr(INITIAL, section) | {name: element}})
+        with pytest.raises(ControlError) as of_state:
+            whole.check(SCENARIO)
+        with pytest.raises(ControlError) as of_change:
+            after((path, value))
+        assert str(of_state.value) == str(of_change.value)
+
+
+def test_controls_that_do_not_go_together_are_named_alone() -> None:
+    for changes, says in (
+        ([("cells.c0.slices.embb.min_pct", 95.0)], "cells.c0.slices.embb: dedicated_pct <="),
+        (
+            [("cells.c0.slices.urllc.min_pct", 61.0), ("cells.c0.slices.urllc.max_pct", 61.0)],
+            "cells.c0: min_pct of all slices adds up to 101, more than 100",
+        ),
+    ):
+        with pytest.raises(ControlError) as caught:
+            after(*changes)
+        assert str(caught.value).startswith(says)
+
+
 def test_star_means_every_name_at_its_place() -> None:
     assert INITIAL.expand("cells.*.tilt_deg") == [f"cells.c{i}.tilt_deg" for i in range(3)]
     assert len(INITIAL.expand("cells.*.slices.*.max_pct")) == 9
