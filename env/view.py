@@ -126,6 +126,10 @@ class View:
         """A transport link of the network; raises as `cell`."""
         return self._one(name, argument, "transport link", [n.name for n in self.scenario.links])
 
+    def node(self, name: str, argument: str = "node") -> str:
+        """A node of the transport network; raises as `cell`."""
+        return self._one(name, argument, "transport node", self.scenario.transport_nodes)
+
     def site(self, name: str, argument: str = "site") -> str:
         """An edge site of the network; raises as `cell`."""
         return self._one(name, argument, "edge site", self.scenario.anchors[1:])

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tools that say where an edge application should run."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from env.backends.base import Futures
+from env.errors import ToolError
+from env.tools.base import Arguments, Result, tool
+from env.tools.reasoning.foresight import (
+    DRAWS,
+    OPTION_DRAWS,
+    Band,
+    Foreseen,
+    ToolCall,
+    band,
+    foresee,
+    known_mean,
+    series,
+    short,
+    source,
+)
+from env.tools.reasoning.transport import quickest, transport_graph, usable
+from env.view import View
+from ns3_scenarios.scenario import Application
+
+HORIZON = 4
+"""Intervals that options are compared over; the first of them, in which jobs move, does not count
+towards delays."""
+WINDOW = 5
+"""Past intervals from which the rate of jobs is taken."""
+
+
+class SelectOffloadTarget(Arguments):
+    """Of `select_offload_target`."""
+
+    application: str = Field(description="Name of the application, as in get_edge_load.")
+
+
+class OffloadTarget(Result):
+    """A place where the jobs of an application can be computed."""
+
+    site: str | None
+    """Edge site; None for the users' own devices."""
+    fraction: float
+    """Share of jobs that is offloaded: as now, or all where none is now."""
+    latency_ms: Band | None
+    """From a job to its result, mean over the jobs; None where no job would come back."""
+    within_deadline_pct: Band | None
+    current: bool
+    """Whether it is so now."""
+
+
+class OffloadTargets(Foreseen):
+    """Places by predicted delay."""
+
+    application: str
+    deadline_ms: float
+    targets: list[OffloadTarget]
+    """The one of least delay first."""
+
+
+@tool("reasoning")
+def select_offload_target(view: View, args: SelectOffloadTarget) -> OffloadTargets:
+    """Rank the edge sites where an application could run by its predicted delay.
+
+    Each site, and the users' own devices, is tried in 9 futures of 4 intervals, which have radio,
+    transport, waiting and computing in them as they are now. Delays are those after the first
+    interval.
+
+    Errors: no_such_element; unavailable where the backend cannot look ahead or does not know
+    applications.
+    """
+    name = view.application(args.application)
+    now = view.controls.applications[name]
+    fraction = now.fraction or 1.0
+    sites = [s for s in view.scenario.anchors[1:] if view.scope.has(s) or s == now.site]
+    options = [(site, fraction) for site in sites] + [(now.site, 0.0)]
+    found = []
+    for site, share in options:
+        _, futures = foresee(view, [_offload(name, site, share)], HORIZON, OPTION_DRAWS)
+        latency, within = _settled(futures, name)
+        found.append(
+            OffloadTarget(
+                site=site if share else None,
+                fraction=share,
+                latency_ms=latency,
+                within_deadline_pct=within,
+                current=(site, share) == (now.site, now.fraction),
+            )
+        )
+    if all(target.latency_ms is None for target in found):
+        raise ToolError("unavailable", f"nothing is known of jobs of {name}")
+    found.sort(key=lambda t: np.inf if t.latency_ms is None else t.latency_ms.mean)
+    return OffloadTargets(
+        application=name,
+        deadline_ms=_application(view, name).deadline_ms,
+        targets=found,
+        **source(futures),
+    )
+
+
+class CheckMigrationFeasibility(Arguments):
+    """Of `check_migration_feasibility`."""
+
+    application: str = Field(description="Name of the application, as in get_edge_load.")
+    site: str = Field(description="Edge site that it would move to.")
+
+
+class MigrationCheck(Result):
+    """One condition."""
+
+    condition: str
+    """capacity: compute of the site; transport: rate to spare on the way there; delay: mean delay
+    against the deadline."""
+    ok: bool
+    needed: float
+    available: float
+    unit: str
+
+
+class Migration(Foreseen):
+    """Whether an application can move, and what that does."""
+
+    application: str
+    site: str
+    feasible: bool
+    """Whether all conditions are met."""
+    checks: list[MigrationCheck]
+    present_latency_ms: Band | None
+    """As things are."""
+    latency_ms: Band | None
+    """After the move."""
+    within_deadline_pct: Band | None
+    """After the move."""
+    jobs_in_progress: int | None
+    """That are under way now; they come back from where they were sent."""
+    jobs_lost_by_moving: Band | None
+    """In the first interval, beyond what is lost without the move; negative where it saves some."""
+
+
+@tool("reasoning")
+def check_migration_feasibility(view: View, args: CheckMigrationFeasibility) -> Migration:
+    """Check whether an edge application can move to a site, and what the move interrupts.
+
+    Capacity: the compute that its jobs need, by the jobs of the last five intervals, against what
+    the site has free. Transport: the rate of its requests and responses against what links to the
+    site have to spare, from each radio site. Delay: mean over 16 futures after the first interval
+    against the deadline. New jobs go to the new site at once.
+
+    Errors: no_such_element; not_allowed where it runs there already; unavailable where the backend
+    cannot look ahead.
+    """
+    name, site = view.application(args.application), view.site(args.site)
+    control = view.controls.applications[name]
+    if control.site == site:
+        raise ToolError(
+            "not_allowed",
+            f"{name} runs at {site} already",
+            argument="site",
+            value=site,
+            allowed=[s for s in view.scenario.anchors[1:] if s != site and view.scope.has(s)],
+        )
+    stay = view.futures((), HORIZON, DRAWS)
+    call = _offload(name, site, control.fraction or 1.0)
+    _, move = foresee(view, [call], HORIZON, DRAWS)
+    latency, within = _settled(move, name)
+    checks = [_capacity(view, name, site), _transport(view, name, site)]
+    if latency is not None:
+        deadline_ms = _application(view, name).deadline_ms
+        checks.append(_check("delay", latency.mean, deadline_ms, "ms"))
+    lost = [series(f, "application", "jobs_lost", application=name)[:, 0] for f in (stay, move)]
+    under_way = view.now.column("application", "jobs_in_progress")[
+        view.now.where("application", application=name)
+    ]
+    return Migration(
+        application=name,
+        site=site,
+        feasible=all(check.ok for check in checks),
+        checks=checks,
+        present_latency_ms=_settled(stay, name)[0],
+        latency_ms=latency,
+        within_deadline_pct=within,
+        jobs_in_progress=int(under_way[0]) if np.isfinite(under_way).all() else None,
+        jobs_lost_by_moving=band(lost[1] - lost[0]),
+        **source(move),
+    )
+
+
+def _offload(name: str, site: str, fraction: float) -> ToolCall:
+    arguments = {"application": name, "site": site, "fraction": fraction}
+    return ToolCall(tool="edge_offload", arguments=arguments)
+
+
+def _application(view: View, name: str) -> Application:
+    assert view.scenario.edge
+    return next(a for a in view.scenario.edge.applications if a.name == name)
+
+
+def _settled(futures: Futures, name: str) -> tuple[Band | None, Band | None]:
+    """Delay, and share within the deadline, once a move has settled."""
+    latency, within = (
+        band(known_mean(series(futures, "application", c, application=name)[:, 1:], 1))
+        for c in ("latency_ms", "within_deadline_pct")
+    )
+    return latency, within
+
+
+def _check(condition: str, needed: float, available: float, unit: str) -> MigrationCheck:
+    return MigrationCheck(
+        condition=condition,
+        ok=needed <= available,
+        needed=short(needed),
+        available=short(available),
+        unit=unit,
+    )
+
+
+def _jobs_per_s(view: View, name: str) -> float:
+    """Jobs that would be offloaded, by those that were made."""
+    made = [
+        kpis.column("application", "jobs_made")[kpis.where("application", application=name)]
+        for kpis in view.window(WINDOW)
+    ]
+    known = np.concatenate(made)[np.isfinite(np.concatenate(made))]
+    application = _application(view, name)
+    if len(known):
+        per_s = float(known.mean()) / view.scenario.interval_ms * 1e3
+    else:
+        users = sum(g.name == application.users for g in view.scenario.ue_groups)
+        per_s = users / application.interval_ms * 1e3
+    return per_s * (view.controls.applications[name].fraction or 1.0)
+
+
+def _capacity(view: View, name: str, site: str) -> MigrationCheck:
+    assert view.scenario.edge
+    spec = next(s for s in view.scenario.edge.sites if s.name == site)
+    util = view.now.column("edge", "util_pct")[view.now.where("edge", site=site)]
+    free = spec.servers * spec.gflops * (1 - float(np.nan_to_num(util).sum()) / 100)
+    needed = _jobs_per_s(view, name) * _application(view, name).work_gflop
+    return _check("capacity", needed, max(0.0, free), "Gflop/s")
+
+
+def _transport(view: View, name: str, site: str) -> MigrationCheck:
+    """The radio site from which the way to the edge site is fullest for what it has to carry."""
+    application = _application(view, name)
+    job_mbit = 8e-3 * max(application.request_kb, application.response_kb)
+    users = view.now.where("ue")
+    mine = np.array([view.group_of[u].name == application.users for u in _names(view, "ue", users)])
+    per_site = view.scenario.layout.n_sectors * len(view.scenario.carriers)
+    cells = {cell: i // per_site for i, cell in enumerate(view.scenario.cell_ids)}
+    at = [cells[c] for c in _names(view, "cell", users[mine])]
+    graph = usable(transport_graph(view))
+    worst = _check("transport", 0, 0, "Mbit/s")
+    for index, radio_site in enumerate(view.scenario.site_ids):
+        if not (n := at.count(index)):
+            continue
+        needed = _jobs_per_s(view, name) * job_mbit * n / len(at)
+        path = quickest(graph, radio_site, site)
+        check = _check("transport", needed, path.free_mbps if path else 0.0, "Mbit/s")
+        if worst.needed == 0 or _spare(check) < _spare(worst):
+            worst = check
+    return worst
+
+
+def _spare(check: MigrationCheck) -> float:
+    return check.available - check.needed
+
+
+def _names(view: View, column: str, rows: np.ndarray) -> list[str]:
+    return [str(name) for name in view.now.column("ue", column)[rows]]
