@@ -34,6 +34,16 @@ from env.tools.observation.slices import get_qos_flows, get_slice_status
 from env.tools.observation.topology import get_topology
 from env.tools.observation.transport import check_link_quality
 from env.tools.observation.users import list_ues, read_telemetry
+from env.tools.reasoning.edge import check_migration_feasibility, select_offload_target
+from env.tools.reasoning.energy import compute_energy_budget
+from env.tools.reasoning.flights import path_planning
+from env.tools.reasoning.intents import evaluate_intent_feasibility
+from env.tools.reasoning.paths import compute_path
+from env.tools.reasoning.predictions import predict_kpis
+from env.tools.reasoning.recovery import select_recovery_strategy
+from env.tools.reasoning.risks import risk_assessment
+from env.tools.reasoning.sla import predict_sla_violation, verify_sla_compliance
+from env.tools.reasoning.traffic import forecast_traffic
 
 __all__ = ["TOOLS", "Arguments", "Effect", "Proposal", "Result", "Tool"]
 
@@ -55,7 +65,20 @@ _OBSERVATION = (
     get_energy_report,
     list_alarms,
 )
-_REASONING: tuple[Tool, ...] = ()
+_REASONING = (
+    predict_kpis,
+    predict_sla_violation,
+    verify_sla_compliance,
+    forecast_traffic,
+    evaluate_intent_feasibility,
+    risk_assessment,
+    select_recovery_strategy,
+    select_offload_target,
+    check_migration_feasibility,
+    compute_path,
+    path_planning,
+    compute_energy_budget,
+)
 _CONFIGURATION = (
     switch_network_slice,
     trigger_slice_reallocation,

@@ -93,7 +93,7 @@ class Coverage:
         moved_m = np.linalg.norm(points_m - self.position_m, axis=1)[:, None]
         kept = np.exp(-moved_m / CORRELATION_M[self._scenario.propagation.environment])
         levels = self._mean_rsrp_dbm(points_m) + kept * self._shadowing_db
-        return np.where(self._alive, levels, -np.inf)
+        return np.asarray(np.where(self._alive, levels, -np.inf))
 
     def serving(self, points_m: Floats) -> tuple[Floats, Floats]:
         """RSRP (dBm) and SINR (dB) of the strongest cell at some points, shape (points,) each."""
@@ -113,7 +113,8 @@ class Coverage:
         flat = np.maximum(np.linalg.norm(way[..., :2], axis=-1), 1.0)
         distance = np.maximum(np.linalg.norm(way, axis=-1), 1.0)
         height = np.clip(points_m[:, 2], LEAST_HEIGHT_M, MOST_HEIGHT_M)[:, None]
-        return self._reference_dbm + self._element_dbi(way) - self._loss_db(flat, distance, height)
+        loss_db = self._loss_db(flat, distance, height)
+        return np.asarray(self._reference_dbm + self._element_dbi(way) - loss_db)
 
     def _element_dbi(self, way: Floats) -> Floats:
         """Gain of an element towards a way, TR 38.901 Table 7.3-1."""
@@ -129,7 +130,7 @@ class Coverage:
         elevation = np.degrees(np.arctan2(up, np.hypot(left, front)))
         vertical = np.minimum(12 * (elevation / BEAMWIDTH_DEG) ** 2, FRONT_TO_BACK_DB)
         horizontal = np.minimum(12 * (azimuth / BEAMWIDTH_DEG) ** 2, FRONT_TO_BACK_DB)
-        return ELEMENT_DBI - np.minimum(vertical + horizontal, FRONT_TO_BACK_DB)
+        return np.asarray(ELEMENT_DBI - np.minimum(vertical + horizontal, FRONT_TO_BACK_DB))
 
     def _loss_db(self, flat: Floats, distance: Floats, height: Floats) -> Floats:
         """Mean path loss over line of sight: TR 36.777 Tables B-1 and B-2."""
@@ -153,5 +154,7 @@ class Coverage:
         d1 = np.maximum(d1, 18.0)
         chance = np.minimum(1.0, d1 / flat + np.exp(-flat / p1) * (1 - d1 / flat))
         chance = np.where(height > clear_m, 1.0, chance)
-        chance = {"always": 1.0, "never": 0.0}.get(self._scenario.propagation.line_of_sight, chance)
+        sight = self._scenario.propagation.line_of_sight
+        if sight != "probabilistic":
+            chance = np.full_like(chance, float(sight == "always"))
         return np.asarray(chance * los + (1 - chance) * nlos)

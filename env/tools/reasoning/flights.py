@@ -96,7 +96,8 @@ def path_planning(view: View, args: PathPlanning) -> FlightPlan:
     ue = view.uav(args.ue)
     mobility = view.group_of[ue].mobility
     control = view.controls.ues[ue].waypoint
-    assert mobility.kind == "uav" and control
+    assert mobility.kind == "uav"
+    assert control
     fence = mobility.geofence
     if not fence.holds(args.x_m, args.y_m, args.z_m):
         raise ToolError(

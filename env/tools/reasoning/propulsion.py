@@ -26,11 +26,11 @@ BASE_W = 10.0
 
 def propulsion_w(velocity: Floats) -> float:
     """Power of a rotary wing that flies with a velocity (x, y, z), m/s."""
-    profile = BLADE_DRAG / 8 * AIR_KG_M3 * SOLIDITY * DISC_M2 * TIP_MPS**3
+    profile: float = BLADE_DRAG / 8 * AIR_KG_M3 * SOLIDITY * DISC_M2 * TIP_MPS**3
     induced = (1 + INDUCED_CORRECTION) * WEIGHT_N**1.5 / math.sqrt(2 * AIR_KG_M3 * DISC_M2)
     v2 = float(velocity[0] ** 2 + velocity[1] ** 2)
     x = v2 / (2 * INDUCED_MPS**2)
-    level = (
+    level: float = (
         profile * (1 + 3 * v2 / TIP_MPS**2)
         + induced * math.sqrt(1 / (math.sqrt(1 + x * x) + x))
         + FUSELAGE_DRAG * AIR_KG_M3 * SOLIDITY * DISC_M2 * v2**1.5 / 2
