@@ -13,6 +13,7 @@ from env.tools.reasoning.foresight import (
     DRAWS,
     OPTION_DRAWS,
     Band,
+    Floats,
     Foreseen,
     ToolCall,
     band,
@@ -46,8 +47,11 @@ class OffloadTarget(Result):
     """Edge site; None for the users' own devices."""
     fraction: float
     """Share of jobs that is offloaded: as now, or all where none is now."""
+    median_latency_ms: float | None
+    """From a job to its result, mean over the jobs and median over the futures, by which places are
+    ranked; None where no job would come back."""
     latency_ms: Band | None
-    """From a job to its result, mean over the jobs; None where no job would come back."""
+    """The same as mean and interval."""
     within_deadline_pct: Band | None
     current: bool
     """Whether it is so now."""
@@ -86,14 +90,15 @@ def select_offload_target(view: View, args: SelectOffloadTarget) -> OffloadTarge
             OffloadTarget(
                 site=site if share else None,
                 fraction=share,
-                latency_ms=latency,
-                within_deadline_pct=within,
+                median_latency_ms=_median(latency),
+                latency_ms=band(latency),
+                within_deadline_pct=band(within),
                 current=(site, share) == (now.site, now.fraction),
             )
         )
-    if all(target.latency_ms is None for target in found):
+    if all(target.median_latency_ms is None for target in found):
         raise ToolError("unavailable", f"nothing is known of jobs of {name}")
-    found.sort(key=lambda t: np.inf if t.latency_ms is None else t.latency_ms.mean)
+    found.sort(key=lambda t: np.inf if t.median_latency_ms is None else t.median_latency_ms)
     return OffloadTargets(
         application=name,
         deadline_ms=_application(view, name).deadline_ms,
@@ -113,8 +118,8 @@ class MigrationCheck(Result):
     """One condition."""
 
     condition: str
-    """capacity: compute of the site; transport: rate to spare on the way there; delay: mean delay
-    against the deadline."""
+    """capacity: compute of the site; transport: rate to spare on the way there; delay: median
+    delay against the deadline."""
     ok: bool
     needed: float
     available: float
@@ -147,7 +152,7 @@ def check_migration_feasibility(view: View, args: CheckMigrationFeasibility) -> 
 
     Capacity: the compute that its jobs need, by the jobs of the last five intervals, against what
     the site has free. Transport: the rate of its requests and responses against what links to the
-    site have to spare, from each radio site. Delay: mean over 16 futures after the first interval
+    site have to spare, from each radio site. Delay: median of 16 futures after the first interval
     against the deadline. New jobs go to the new site at once.
 
     Errors: no_such_element; not_allowed where it runs there already; unavailable where the backend
@@ -168,9 +173,9 @@ def check_migration_feasibility(view: View, args: CheckMigrationFeasibility) -> 
     _, move = foresee(view, [call], HORIZON, DRAWS)
     latency, within = _settled(move, name)
     checks = [_capacity(view, name, site), _transport(view, name, site)]
-    if latency is not None:
+    if (median_ms := _median(latency)) is not None:
         deadline_ms = _application(view, name).deadline_ms
-        checks.append(_check("delay", latency.mean, deadline_ms, "ms"))
+        checks.append(_check("delay", median_ms, deadline_ms, "ms"))
     lost = [series(f, "application", "jobs_lost", application=name)[:, 0] for f in (stay, move)]
     under_way = view.now.column("application", "jobs_in_progress")[
         view.now.where("application", application=name)
@@ -180,9 +185,9 @@ def check_migration_feasibility(view: View, args: CheckMigrationFeasibility) -> 
         site=site,
         feasible=all(check.ok for check in checks),
         checks=checks,
-        present_latency_ms=_settled(stay, name)[0],
-        latency_ms=latency,
-        within_deadline_pct=within,
+        present_latency_ms=band(_settled(stay, name)[0]),
+        latency_ms=band(latency),
+        within_deadline_pct=band(within),
         jobs_in_progress=int(under_way[0]) if np.isfinite(under_way).all() else None,
         jobs_lost_by_moving=band(lost[1] - lost[0]),
         **source(move),
@@ -199,13 +204,18 @@ def _application(view: View, name: str) -> Application:
     return next(a for a in view.scenario.edge.applications if a.name == name)
 
 
-def _settled(futures: Futures, name: str) -> tuple[Band | None, Band | None]:
-    """Delay, and share within the deadline, once a move has settled."""
+def _settled(futures: Futures, name: str) -> tuple[Floats, Floats]:
+    """Delay, and share within the deadline, once a move has settled, by draw."""
     latency, within = (
-        band(known_mean(series(futures, "application", c, application=name)[:, 1:], 1))
+        known_mean(series(futures, "application", c, application=name)[:, 1:], 1)
         for c in ("latency_ms", "within_deadline_pct")
     )
     return latency, within
+
+
+def _median(draws: Floats) -> float | None:
+    known = draws[np.isfinite(draws)]
+    return short(float(np.median(known))) if len(known) else None
 
 
 def _check(condition: str, needed: float, available: float, unit: str) -> MigrationCheck:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from pydantic import Field
 
@@ -19,10 +21,11 @@ from env.tools.reasoning.foresight import (
     Foreseen,
     ToolCall,
     band,
+    known_mean,
     series,
     source,
 )
-from env.tools.reasoning.trials import Trial, attempt, kept_pct, within_budget_pct
+from env.tools.reasoning.trials import Service, attempt, kept_pct
 from env.view import View
 
 HORIZON = 3
@@ -43,12 +46,13 @@ class Strategy(Result):
     """What it does, in words."""
     changes: list[ToolCall]
     """Calls of configuration tools, to be made in this order."""
-    sla_kept_pct: Band | None
-    """SLA terms that would hold, of all slices and intervals."""
-    sla_gain_pct: Band | None
+    served_pct: Band | None
+    """Traffic that would arrive within its delay budget, and jobs within their deadline, of what
+    would be sent and made without changes: mean over slices and edge applications."""
+    served_gain_pct: Band | None
     """By how much that is more than without changes, future by future."""
-    within_budget_gain_pct: Band | None
-    """Gain in packets within their delay budget, mean over slices."""
+    sla_gain_pct: Band | None
+    """Gain in SLA terms that hold, of all slices and intervals."""
     battery_gain_pct: Band | None
     """Gain in charge, of alarms of a UAV."""
     reversible: bool
@@ -60,6 +64,8 @@ class RecoveryStrategies(Foreseen):
     alarm: str
     cause: str
     element: str
+    do_nothing_served_pct: Band | None
+    """What would be served in time without changes."""
     do_nothing_sla_kept_pct: Band | None
     """SLA terms that would hold without changes."""
     strategies: list[Strategy]
@@ -73,45 +79,42 @@ def select_recovery_strategy(view: View, args: SelectRecoveryStrategy) -> Recove
 
     Candidates follow from the cause: routes round a link, power, tilt and handover offsets of a
     cell's neighbours, shares and degradation of slices, another place for applications, handover
-    orders, flight of a UAV. All are tried in 3 futures of 3 intervals, the best 5 in 9, and ranked
-    by the SLA terms that hold, then by packets within their delay budget; at a low battery by
-    charge before the latter.
+    orders, flight of a UAV. All are tried in 3 futures of 3 intervals, the best 5 in 9. They are
+    ranked by what they serve in time, of packets and of jobs; at a low battery by its charge. A
+    gain whose interval holds 0 is not certain to be one.
 
     Errors: no_such_element for an alarm that is not active; unavailable where the backend cannot
     look ahead.
     """
     cause, element = _find(view, args.alarm)
-    nothing = view.futures((), HORIZON, OPTION_DRAWS)
     ue = element if element in view.group_of else None
+    score = _charge if cause == "battery_low" else _served
     few = view.futures((), HORIZON, SCREENING_DRAWS)
     screened = [
-        (_gain(view, trial, few, ue), trial.candidate)
-        for c in _candidates(view, cause, element)
-        if (trial := attempt(view, c, HORIZON, SCREENING_DRAWS))
-    ]
-    screened.sort(key=lambda pair: pair[0], reverse=True)
-    finalists = [
         trial
-        for _, c in screened[:MOST_STRATEGIES]
-        if (trial := attempt(view, c, HORIZON, OPTION_DRAWS))
+        for candidate in _candidates(view, cause, element)
+        if (trial := attempt(view, candidate, HORIZON, SCREENING_DRAWS))
     ]
-    finalists.sort(key=lambda trial: _gain(view, trial, nothing, ue), reverse=True)
+    screened.sort(key=lambda trial: _mean_gain(score, view, trial.futures, few, element))
+    best = [trial.candidate for trial in screened[: -MOST_STRATEGIES - 1 : -1]]
+    nothing = view.futures((), HORIZON, OPTION_DRAWS)
+    finalists = [t for c in best if (t := attempt(view, c, HORIZON, OPTION_DRAWS))]
+    finalists.sort(key=lambda trial: -_mean_gain(score, view, trial.futures, nothing, element))
     return RecoveryStrategies(
         alarm=args.alarm,
         cause=cause,
         element=element,
+        do_nothing_served_pct=band(_served(view, nothing, nothing, element)),
         do_nothing_sla_kept_pct=band(kept_pct(view, nothing)),
         strategies=[
             Strategy(
                 strategy=trial.candidate.strategy,
                 changes=list(trial.candidate.calls),
-                sla_kept_pct=band(kept_pct(view, trial.futures)),
+                served_pct=band(_served(view, trial.futures, nothing, element)),
+                served_gain_pct=band(_gain(_served, view, trial.futures, nothing, element)),
                 sla_gain_pct=band(kept_pct(view, trial.futures) - kept_pct(view, nothing)),
-                within_budget_gain_pct=band(
-                    within_budget_pct(trial.futures) - within_budget_pct(nothing)
-                ),
                 battery_gain_pct=(
-                    band(_charge(trial.futures, ue) - _charge(nothing, ue)) if ue else None
+                    band(_gain(_charge, view, trial.futures, nothing, element)) if ue else None
                 ),
                 reversible=trial.reversible,
             )
@@ -218,15 +221,23 @@ def _candidates(view: View, cause: str, element: str) -> list[Candidate]:
     return []
 
 
-def _gain(view: View, trial: Trial, nothing: Futures, ue: str | None) -> tuple[float, float, float]:
-    """By what candidates are ranked: terms, charge of a UAV, packets; the greater the better."""
-    sla = kept_pct(view, trial.futures) - kept_pct(view, nothing)
-    within = within_budget_pct(trial.futures) - within_budget_pct(nothing)
-    charge = _charge(trial.futures, ue) - _charge(nothing, ue) if ue else np.zeros(1)
-    terms, charges, packets = (float(np.nan_to_num(v.mean())) for v in (sla, charge, within))
-    return round(terms, 1), charges, packets
+def _served(view: View, futures: Futures, nothing: Futures, element: str) -> Floats:
+    """What is served in time, by draw."""
+    return Service.of(view, futures).served_pct(Service.of(view, nothing).wanted)
 
 
-def _charge(futures: Futures, ue: str) -> Floats:
+def _charge(view: View, futures: Futures, nothing: Futures, element: str) -> Floats:
     """Charge of a UAV at the end, by draw."""
-    return series(futures, "ue", "battery_pct", ue=ue)[:, -1]
+    return series(futures, "ue", "battery_pct", ue=element)[:, -1]
+
+
+Score = Callable[[View, Futures, Futures, str], Floats]
+
+
+def _gain(score: Score, view: View, futures: Futures, nothing: Futures, element: str) -> Floats:
+    """By how much futures are better than those without changes, by draw."""
+    return score(view, futures, nothing, element) - score(view, nothing, nothing, element)
+
+
+def _mean_gain(score: Score, view: View, futures: Futures, nothing: Futures, element: str) -> float:
+    return float(np.nan_to_num(known_mean(_gain(score, view, futures, nothing, element))))

@@ -14,7 +14,7 @@ from env.kpis import Kpis
 from env.sla import sla_terms
 from env.tools.proposing import changes_of
 from env.tools.reasoning.candidates import Candidate
-from env.tools.reasoning.foresight import Floats, controls_changes, known_mean
+from env.tools.reasoning.foresight import Floats, controls_changes, known_mean, series
 from env.view import Change, View
 
 
@@ -48,13 +48,48 @@ def kept_pct(view: View, futures: Futures) -> Floats:
     return np.array([_kept(view, draw) for draw in futures.draws])
 
 
-def within_budget_pct(futures: Futures) -> Floats:
-    """Packets within their delay budget by draw, mean over slices and intervals."""
-    values = [
-        [known_mean(np.asarray(k.column("network", "within_budget_pct"), float)) for k in draw]
-        for draw in futures.draws
-    ]
-    return np.asarray(known_mean(np.array(values), 1))
+@dataclass(frozen=True)
+class Service:
+    """What slices and edge applications get, shape (draws, slices and applications) each."""
+
+    in_time: Floats
+    """Bits that arrive within their delay budget, and jobs within their deadline."""
+    wanted: Floats
+    """Bits that applications send, and jobs that they make."""
+
+    @classmethod
+    def of(cls, view: View, futures: Futures) -> Service:
+        """Of some futures, over all intervals."""
+        slices = [s.name for s in view.scenario.slices]
+        parts = [_of_slice(futures, name) for name in slices]
+        parts += [_of_application(futures, name) for name in view.controls.applications]
+        in_time, wanted = (np.stack(columns, 1) for columns in zip(*parts, strict=True))
+        return cls(in_time, wanted)
+
+    def served_pct(self, wanted: Floats) -> Floats:
+        """What is served in time of what is wanted, mean over slices and applications, by draw.
+
+        Args:
+            wanted: without changes: what a degraded application does not even send is not served.
+        """
+        there = np.where(wanted > 0, wanted, np.nan)
+        return np.asarray(known_mean(100 * self.in_time / there, 1))
+
+
+def _of_slice(futures: Futures, name: str) -> tuple[Floats, Floats]:
+    throughput, within, offered = (
+        series(futures, "network", column, slice=name)
+        for column in ("throughput_mbps", "within_budget_pct", "offered_mbps")
+    )
+    return (throughput * np.nan_to_num(within) / 100).sum(1), offered.sum(1)
+
+
+def _of_application(futures: Futures, name: str) -> tuple[Floats, Floats]:
+    finished, lost, within, made = (
+        series(futures, "application", column, application=name)
+        for column in ("jobs_finished", "jobs_lost", "within_deadline_pct", "jobs_made")
+    )
+    return ((finished + lost) * np.nan_to_num(within) / 100).sum(1), made.sum(1)
 
 
 def _kept(view: View, draw: Iterable[Kpis]) -> float:
