@@ -107,7 +107,7 @@ class Tool:
     def _refusal(self, error: ValidationError) -> ToolError:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        known = list(self.arguments.model_fields)
+        known = list(self.schema["properties"])
         match first["type"]:
             case "missing":
                 message = f"{self.name} needs the argument {where!r}"

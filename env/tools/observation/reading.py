@@ -59,8 +59,11 @@ def listing(items: Sequence[T], limit: int, total: int | None = None) -> Listing
 
 def rounded(value: float | None) -> float | None:
     """A number to `SIGNIFICANT_DIGITS`; None where there is none."""
-    if value is None or not math.isfinite(value):
-        return None
+    return None if value is None or not math.isfinite(value) else short(value)
+
+
+def short(value: float) -> float:
+    """A finite number to `SIGNIFICANT_DIGITS`."""
     return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
 
 

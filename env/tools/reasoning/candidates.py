@@ -11,7 +11,8 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from env.tools.reasoning.foresight import ConfigurationTool, ToolCall
+from env.tools.observation.reading import cells_of
+from env.tools.reasoning.foresight import ConfigurationTool, ToolCall, measured
 from env.tools.reasoning.transport import quickest, transport_graph, usable
 from env.view import View
 from ns3_scenarios.control_ranges import Span, control_ranges
@@ -22,6 +23,7 @@ POWER_STEP_DB = 3.0
 TILT_STEP_DEG = 4.0
 OFFSET_STEP_DB = 3.0
 SHARE_STEP_PCT = 20.0
+AXES = ("x_m", "y_m", "z_m")
 MOST_CELLS = 6
 """Cells that one candidate changes, the busiest or nearest first."""
 
@@ -197,8 +199,8 @@ def fly(view: View, ue: str) -> list[Candidate]:
     waypoint = view.controls.ues[ue].waypoint
     if waypoint is None:
         return []
-    (row,) = view.now.where("ue", ue=ue)
-    here = {f"{a}_m": round(float(view.now.column("ue", f"{a}_m")[row]), 2) for a in "xyz"}
+    position = measured(view, ue, *AXES)
+    here = {axis: round(float(value), 2) for axis, value in zip(AXES, position, strict=True)}
     there = waypoint.model_dump(exclude={"speed_mps"})
     speeds = {"at the speed of least power": LEAST_POWER_MPS, "at the speed of longest range": 18.3}
     found = candidate(
@@ -218,7 +220,7 @@ LEAST_POWER_MPS = 10.2
 
 def busiest(view: View, n: int = MOST_CELLS) -> list[str]:
     """Cells by downlink load, the fullest first."""
-    cells = [c for c in view.scenario.cell_ids if view.scope.has(c)]
+    cells = cells_of(view)
     load = {
         c: float(np.nan_to_num(view.now.column("cell", "dl_prb_util_pct"))[rows].sum())
         for c in cells

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from env.tools.reasoning.foresight import Floats
+from env.errors import ToolError
+from env.tools.reasoning.foresight import Floats, measured, serving_cell
 from env.view import View
 from ns3_scenarios.geometry import sector_bearings_deg, site_positions_m
 from ns3_scenarios.scenario import resource_blocks
@@ -35,6 +36,9 @@ class Coverage:
     Args:
         view: of the network.
         ue: user whose measurements correct it.
+
+    Raises:
+        ToolError: it is not known where the user is.
     """
 
     def __init__(self, view: View, ue: str) -> None:
@@ -75,13 +79,14 @@ class Coverage:
         self._load = np.nan_to_num(np.array(load, float), nan=1.0)
         states = kpis.column("cell", "state")
         self._alive = np.array([not any(s in DEAD for s in states[rows]) for rows in at])
-        (row,) = kpis.where("ue", ue=ue)
-        self.position_m = np.array([kpis.column("ue", f"{a}_m")[row] for a in "xyz"], float)
-        heard = {str(kpis.column("ue", "cell")[row]): kpis.column("ue", "rsrp_dbm")[row]}
+        *position, rsrp_dbm = measured(view, ue, "x_m", "y_m", "z_m", "rsrp_dbm")
+        self.position_m = np.array(position)
+        if not np.isfinite(self.position_m).all():
+            raise ToolError("unavailable", f"it is not known where {ue} is")
+        heard = dict.fromkeys(serving_cell(view, ue), rsrp_dbm)
+        neighbours, levels = (kpis.column("neighbour", c) for c in ("cell", "rsrp_dbm"))
         for i in kpis.where("neighbour", ue=ue):
-            heard[str(kpis.column("neighbour", "cell")[i])] = kpis.column("neighbour", "rsrp_dbm")[
-                i
-            ]
+            heard[str(neighbours[i])] = levels[i]
         self._shadowing_db = np.zeros(len(self.cells))
         here = self._mean_rsrp_dbm(self.position_m[None])[0]
         for cell, level in heard.items():

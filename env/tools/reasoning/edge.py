@@ -3,28 +3,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from pydantic import Field
 
 from env.backends.base import Futures
 from env.errors import ToolError
 from env.tools.base import Arguments, Result, tool
+from env.tools.observation.reading import count, mean, panel, short
 from env.tools.reasoning.foresight import (
     DRAWS,
     OPTION_DRAWS,
     Band,
     Floats,
     Foreseen,
-    ToolCall,
     band,
-    foresee,
     known_mean,
     series,
-    short,
+    serving_cell,
     source,
 )
 from env.tools.reasoning.transport import quickest, transport_graph, usable
 from env.view import View
+from ns3_scenarios.controls import ControlChange
 from ns3_scenarios.scenario import Application
 
 HORIZON = 4
@@ -84,7 +86,7 @@ def select_offload_target(view: View, args: SelectOffloadTarget) -> OffloadTarge
     options = [(site, fraction) for site in sites] + [(now.site, 0.0)]
     found = []
     for site, share in options:
-        _, futures = foresee(view, [_offload(name, site, share)], HORIZON, OPTION_DRAWS)
+        futures = view.futures(_offload(name, site, share), HORIZON, OPTION_DRAWS)
         latency, within = _settled(futures, name)
         found.append(
             OffloadTarget(
@@ -134,6 +136,7 @@ class Migration(Foreseen):
     feasible: bool
     """Whether all conditions are met."""
     checks: list[MigrationCheck]
+    """Of which enough is known."""
     present_latency_ms: Band | None
     """As things are."""
     latency_ms: Band | None
@@ -169,17 +172,14 @@ def check_migration_feasibility(view: View, args: CheckMigrationFeasibility) -> 
             allowed=[s for s in view.scenario.anchors[1:] if s != site and view.scope.has(s)],
         )
     stay = view.futures((), HORIZON, DRAWS)
-    call = _offload(name, site, control.fraction or 1.0)
-    _, move = foresee(view, [call], HORIZON, DRAWS)
+    move = view.futures(_offload(name, site, control.fraction or 1.0), HORIZON, DRAWS)
     latency, within = _settled(move, name)
-    checks = [_capacity(view, name, site), _transport(view, name, site)]
+    checks = [*_capacity(view, name, site), *_transport(view, name, site)]
     if (median_ms := _median(latency)) is not None:
         deadline_ms = _application(view, name).deadline_ms
         checks.append(_check("delay", median_ms, deadline_ms, "ms"))
     lost = [series(f, "application", "jobs_lost", application=name)[:, 0] for f in (stay, move)]
-    under_way = view.now.column("application", "jobs_in_progress")[
-        view.now.where("application", application=name)
-    ]
+    under_way = panel([view.now], "application", "application", [name], ["jobs_in_progress"])
     return Migration(
         application=name,
         site=site,
@@ -188,15 +188,15 @@ def check_migration_feasibility(view: View, args: CheckMigrationFeasibility) -> 
         present_latency_ms=band(_settled(stay, name)[0]),
         latency_ms=band(latency),
         within_deadline_pct=band(within),
-        jobs_in_progress=int(under_way[0]) if np.isfinite(under_way).all() else None,
+        jobs_in_progress=count(under_way.ravel()),
         jobs_lost_by_moving=band(lost[1] - lost[0]),
         **source(move),
     )
 
 
-def _offload(name: str, site: str, fraction: float) -> ToolCall:
-    arguments = {"application": name, "site": site, "fraction": fraction}
-    return ToolCall(tool="edge_offload", arguments=arguments)
+def _offload(name: str, site: str, fraction: float) -> list[ControlChange]:
+    values: dict[str, float | str] = {"site": site, "fraction": fraction}
+    return [ControlChange(path=f"applications.{name}.{k}", value=v) for k, v in values.items()]
 
 
 def _application(view: View, name: str) -> Application:
@@ -230,54 +230,46 @@ def _check(condition: str, needed: float, available: float, unit: str) -> Migrat
 
 def _jobs_per_s(view: View, name: str) -> float:
     """Jobs that would be offloaded, by those that were made."""
-    made = [
-        kpis.column("application", "jobs_made")[kpis.where("application", application=name)]
-        for kpis in view.window(WINDOW)
-    ]
-    known = np.concatenate(made)[np.isfinite(np.concatenate(made))]
+    made = panel(view.window(WINDOW), "application", "application", [name], ["jobs_made"])
     application = _application(view, name)
-    if len(known):
-        per_s = float(known.mean()) / view.scenario.interval_ms * 1e3
-    else:
+    per_interval = mean(made.ravel())
+    if per_interval is None:
         users = sum(g.name == application.users for g in view.scenario.ue_groups)
-        per_s = users / application.interval_ms * 1e3
+        per_interval = users * view.scenario.interval_ms / application.interval_ms
+    per_s = per_interval / view.scenario.interval_ms * 1e3
     return per_s * (view.controls.applications[name].fraction or 1.0)
 
 
-def _capacity(view: View, name: str, site: str) -> MigrationCheck:
+def _capacity(view: View, name: str, site: str) -> list[MigrationCheck]:
+    """None where the load of the site is not known."""
     assert view.scenario.edge
     spec = next(s for s in view.scenario.edge.sites if s.name == site)
-    util = view.now.column("edge", "util_pct")[view.now.where("edge", site=site)]
-    free = spec.servers * spec.gflops * (1 - float(np.nan_to_num(util).sum()) / 100)
+    util_pct = panel([view.now], "edge", "site", [site], ["util_pct"]).item()
+    if np.isnan(util_pct):
+        return []
+    free = spec.servers * spec.gflops * (1 - util_pct / 100)
     needed = _jobs_per_s(view, name) * _application(view, name).work_gflop
-    return _check("capacity", needed, max(0.0, free), "Gflop/s")
+    return [_check("capacity", needed, max(0.0, free), "Gflop/s")]
 
 
-def _transport(view: View, name: str, site: str) -> MigrationCheck:
+def _transport(view: View, name: str, site: str) -> list[MigrationCheck]:
     """The radio site from which the way to the edge site is fullest for what it has to carry."""
     application = _application(view, name)
     job_mbit = 8e-3 * max(application.request_kb, application.response_kb)
-    users = view.now.where("ue")
-    mine = np.array([view.group_of[u].name == application.users for u in _names(view, "ue", users)])
     per_site = view.scenario.layout.n_sectors * len(view.scenario.carriers)
-    cells = {cell: i // per_site for i, cell in enumerate(view.scenario.cell_ids)}
-    at = [cells[c] for c in _names(view, "cell", users[mine])]
+    site_of = {
+        cell: view.scenario.site_ids[i // per_site] for i, cell in enumerate(view.scenario.cell_ids)
+    }
+    users = Counter(
+        site_of[cell]
+        for ue, group in view.group_of.items()
+        if group.name == application.users
+        for cell in serving_cell(view, ue)
+    )
     graph = usable(transport_graph(view))
-    worst = _check("transport", 0, 0, "Mbit/s")
-    for index, radio_site in enumerate(view.scenario.site_ids):
-        if not (n := at.count(index)):
-            continue
-        needed = _jobs_per_s(view, name) * job_mbit * n / len(at)
+    checks = []
+    for radio_site, n_users in users.items():
+        needed = _jobs_per_s(view, name) * job_mbit * n_users / users.total()
         path = quickest(graph, radio_site, site)
-        check = _check("transport", needed, path.free_mbps if path else 0.0, "Mbit/s")
-        if worst.needed == 0 or _spare(check) < _spare(worst):
-            worst = check
-    return worst
-
-
-def _spare(check: MigrationCheck) -> float:
-    return check.available - check.needed
-
-
-def _names(view: View, column: str, rows: np.ndarray) -> list[str]:
-    return [str(name) for name in view.now.column("ue", column)[rows]]
+        checks.append(_check("transport", needed, path.free_mbps if path else 0.0, "Mbit/s"))
+    return sorted(checks, key=lambda check: check.available - check.needed)[:1]

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from env.backends.base import Futures
 from env.errors import ToolError
 from env.tools.base import Arguments, Result, tool
+from env.tools.observation.reading import rounded, short
 from env.tools.reasoning.foresight import (
     DRAWS,
     Band,
@@ -20,6 +21,8 @@ from env.tools.reasoning.foresight import (
     Horizon,
     band,
     foresee,
+    known_mean,
+    measured,
     series,
     source,
 )
@@ -58,7 +61,7 @@ class ElementEnergy(Result):
 class Battery(Result):
     """The battery of a UAV."""
 
-    charge_pct: float
+    charge_pct: float | None
     """Now."""
     present_end_pct: Band
     """At the end of the horizon as things are."""
@@ -133,18 +136,19 @@ def _of_uav(view: View, ue: str, both: list[Futures]) -> tuple[Battery, list[Flo
     mobility = view.group_of[ue].mobility
     assert mobility.kind == "uav"
     capacity_j = mobility.battery_wh * J_PER_WH
-    (now_pct,) = view.now.column("ue", "battery_pct")[view.now.where("ue", ue=ue)]
+    (now_pct,) = measured(view, ue, "battery_pct")
     ends = [series(f, "ue", "battery_pct", ue=ue)[:, -1] for f in both]
     spent = [(now_pct - end)[None] / 100 * capacity_j for end in ends]
     duration_s = len(both[0].draws[0]) * view.scenario.interval_ms / 1e3
+    bands = [_certain(end, "the battery") for end in ends]
     left_s = [
-        float(end.mean() / 100 * capacity_j / (s.mean() / duration_s)) if s.mean() > 0 else None
-        for end, s in zip(ends, spent, strict=True)
+        short(end.mean / 100 * capacity_j / (mean_j / duration_s)) if mean_j > 0 else None
+        for end, mean_j in zip(bands, (float(known_mean(s)) for s in spent), strict=True)
     ]
     battery = Battery(
-        charge_pct=float(now_pct),
-        present_end_pct=_certain(ends[0], "battery"),
-        proposed_end_pct=_certain(ends[1], "battery"),
+        charge_pct=rounded(float(now_pct)),
+        present_end_pct=bands[0],
+        proposed_end_pct=bands[1],
         present_endurance_s=left_s[0],
         proposed_endurance_s=left_s[1],
     )

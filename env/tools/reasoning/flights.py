@@ -11,10 +11,11 @@ import numpy as np
 from pydantic import Field
 
 from env.errors import ToolError
+from env.propulsion import BASE_W, propulsion_w
 from env.tools.base import Arguments, Result, tool
+from env.tools.observation.reading import rounded, short
 from env.tools.reasoning.coverage import Coverage
-from env.tools.reasoning.foresight import Floats, short
-from env.tools.reasoning.propulsion import BASE_W, propulsion_w
+from env.tools.reasoning.foresight import Floats, measured
 from env.view import View
 
 UNCOVERED_COSTS = 10.0
@@ -48,7 +49,7 @@ class Waypoint(Result):
     x_m: float
     y_m: float
     z_m: float
-    rsrp_dbm: float
+    rsrp_dbm: float | None
     """Predicted there, of the strongest cell."""
 
 
@@ -64,19 +65,19 @@ class FlightPlan(Result):
     direct_m: float
     """Of the straight way."""
     duration_s: float
-    min_rsrp_dbm: float
+    min_rsrp_dbm: float | None
     """Least that is predicted along the way."""
-    min_sinr_db: float
+    min_sinr_db: float | None
     """Least downlink SINR that is predicted along the way, by present loads."""
     covered_pct: float
     """Share of the way with coverage."""
     energy_wh: float
     """That the battery needs for it."""
-    battery_pct: float
+    battery_pct: float | None
     """Now."""
-    arrival_pct: float
+    arrival_pct: float | None
     """Charge on arrival; negative where it does not suffice."""
-    reachable: bool
+    reachable: bool | None
     """Whether the battery suffices without falling to its alarm level."""
 
 
@@ -91,7 +92,7 @@ def path_planning(view: View, args: PathPlanning) -> FlightPlan:
     is that of a rotary wing (Zeng, Xu and Zhang 2019, eq. 12) at the speed that is set.
 
     Errors: no_such_element for a user that is no UAV; not_allowed for a destination outside the
-    geofence.
+    geofence; unavailable where the UAV's position is not known.
     """
     ue = view.uav(args.ue)
     mobility = view.group_of[ue].mobility
@@ -120,25 +121,25 @@ def path_planning(view: View, args: PathPlanning) -> FlightPlan:
         for leg, length in zip(legs, lengths, strict=True)
         if length > 0
     )
-    (charge,) = view.now.column("ue", "battery_pct")[view.now.where("ue", ue=ue)]
-    arrival = float(charge) - 100 * energy_j / (mobility.battery_wh * J_PER_WH)
+    charge = float(measured(view, ue, "battery_pct")[0])
+    arrival = charge - 100 * energy_j / (mobility.battery_wh * J_PER_WH)
     return FlightPlan(
         ue=ue,
         waypoints=[
-            Waypoint(x_m=round(x, 3), y_m=round(y, 3), z_m=round(z, 3), rsrp_dbm=short(float(r)))
+            Waypoint(x_m=round(x, 3), y_m=round(y, 3), z_m=round(z, 3), rsrp_dbm=rounded(float(r)))
             for (x, y, z), r in zip(way[1:], air.coverage.serving(way[1:])[0], strict=True)
         ],
         speed_mps=speed,
         length_m=short(float(lengths.sum())),
         direct_m=short(float(np.linalg.norm(way[-1] - way[0]))),
         duration_s=short(float(lengths.sum()) / speed),
-        min_rsrp_dbm=short(float(rsrp.min())),
-        min_sinr_db=short(float(sinr.min())),
+        min_rsrp_dbm=rounded(float(rsrp.min())),
+        min_sinr_db=rounded(float(sinr.min())),
         covered_pct=short(100 * float(air.covered(samples).mean())),
         energy_wh=short(energy_j / J_PER_WH),
-        battery_pct=short(float(charge)),
-        arrival_pct=short(arrival),
-        reachable=arrival > mobility.low_battery_pct,
+        battery_pct=rounded(charge),
+        arrival_pct=rounded(arrival),
+        reachable=None if math.isnan(arrival) else arrival > mobility.low_battery_pct,
     )
 
 

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from env.backends.base import BackendName, Futures
 from env.tools.base import Arguments, Result
+from env.tools.observation.reading import short
 from env.tools.proposing import changes_of
 from env.view import Change, View
 from ns3_scenarios.controls import ControlChange
@@ -129,6 +130,18 @@ def series(futures: Futures, table: str, column: str, **names: str) -> Floats:
     return found
 
 
+def serving_cell(view: View, ue: str) -> list[str]:
+    """The cell that serves a user; none where it has none or it is not known."""
+    cells = view.now.column("ue", "cell")[view.now.where("ue", ue=ue)]
+    return [cell for cell in cells if cell in view.controls.cells]
+
+
+def measured(view: View, ue: str, *columns: str) -> Floats:
+    """KPIs of a user in the last interval, NaN where unknown."""
+    rows = view.now.where("ue", ue=ue)[:1]
+    return np.array([view.now.column("ue", c)[rows[0]] if len(rows) else np.nan for c in columns])
+
+
 def band(draws: Sequence[float] | Floats) -> Band | None:
     """Mean and quantiles of values of draws; None where none is known.
 
@@ -140,11 +153,6 @@ def band(draws: Sequence[float] | Floats) -> Band | None:
         return None
     low, high = np.quantile(known, QUANTILES, method="weibull")
     return Band(mean=short(float(known.mean())), low=short(float(low)), high=short(float(high)))
-
-
-def short(value: float) -> float:
-    """A number to six significant digits."""
-    return float(f"{value:.6g}")
 
 
 def known_mean(values: Floats, axis: int | None = None) -> Any:

@@ -14,6 +14,7 @@ from pydantic import Field
 from env.backends.base import Futures
 from env.goals import Goal, KpiPredicate, Verdict, check_goal, judge, met
 from env.tools.base import Arguments, Result, tool
+from env.tools.observation.reading import short, slices_of
 from env.tools.reasoning import candidates as make
 from env.tools.reasoning.candidates import Candidate
 from env.tools.reasoning.foresight import (
@@ -24,7 +25,7 @@ from env.tools.reasoning.foresight import (
     Horizon,
     ToolCall,
     band,
-    short,
+    serving_cell,
     source,
 )
 from env.tools.reasoning.trials import Trial, attempt
@@ -214,7 +215,7 @@ def _candidates(view: View, goal: Goal) -> list[Candidate]:
 
 
 def _movers(view: View, goal: KpiPredicate) -> list[Candidate]:
-    slices = [s.name for s in view.scenario.slices if view.scope.has(s.name)]
+    slices = slices_of(view)
     less_energy = goal.kpi.startswith(("power", "energy")) and goal.comparison in ("<", "<=")
     if goal.site or goal.application or goal.table in ("edge", "application"):
         return _of_edge(view, goal)
@@ -274,7 +275,7 @@ def _of_edge(view: View, goal: KpiPredicate) -> list[Candidate]:
 
 
 def _of_user(view: View, ue: str) -> list[Candidate]:
-    cells = [str(c) for c in view.now.column("ue", "cell")[view.now.where("ue", ue=ue)]]
+    cells = serving_cell(view, ue)
     return [
         *make.order_handover(view, ue),
         *make.power(view, cells, make.POWER_STEP_DB),

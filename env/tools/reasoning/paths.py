@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from env.errors import ToolError
 from env.tools.base import Arguments, Result, tool
-from env.tools.reasoning.foresight import short
+from env.tools.observation.reading import short
 from env.tools.reasoning.transport import Path, quickest, transport_graph, usable
 from env.view import View
 

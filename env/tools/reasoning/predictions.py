@@ -7,6 +7,7 @@ from pydantic import Field
 
 from env.backends.base import Futures
 from env.tools.base import Arguments, Result, tool
+from env.tools.observation.reading import cells_of, slices_of
 from env.tools.reasoning.foresight import (
     Band,
     Changes,
@@ -81,8 +82,8 @@ def predict_kpis(view: View, args: PredictKpis) -> PredictedKpis:
     refused, as its own tool says; unavailable where the backend cannot look ahead.
     """
     _, futures = foresee(view, args.changes, args.horizon)
-    slices = [s.name for s in view.scenario.slices if view.scope.has(s.name)]
-    cells = [c for c in view.scenario.cell_ids if view.scope.has(c)]
+    slices = slices_of(view)
+    cells = cells_of(view)
     by_slice = [_bands(SliceState, futures, "network", "slice", name) for name in slices]
     return PredictedKpis(
         intervals=[

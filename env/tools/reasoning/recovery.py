@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -11,6 +12,7 @@ from pydantic import Field
 from env.backends.base import Futures
 from env.errors import ToolError
 from env.tools.base import Arguments, Result, tool
+from env.tools.observation.reading import slices_of
 from env.tools.reasoning import candidates as make
 from env.tools.reasoning.candidates import Candidate
 from env.tools.reasoning.foresight import (
@@ -23,9 +25,10 @@ from env.tools.reasoning.foresight import (
     band,
     known_mean,
     series,
+    serving_cell,
     source,
 )
-from env.tools.reasoning.trials import Service, attempt, kept_pct
+from env.tools.reasoning.trials import Service, Trial, attempt, kept_pct
 from env.view import View
 
 HORIZON = 3
@@ -87,42 +90,65 @@ def select_recovery_strategy(view: View, args: SelectRecoveryStrategy) -> Recove
     look ahead.
     """
     cause, element = _find(view, args.alarm)
-    ue = element if element in view.group_of else None
-    score = _charge if cause == "battery_low" else _served
-    few = view.futures((), HORIZON, SCREENING_DRAWS)
-    screened = [
-        trial
-        for candidate in _candidates(view, cause, element)
-        if (trial := attempt(view, candidate, HORIZON, SCREENING_DRAWS))
-    ]
-    screened.sort(key=lambda trial: _mean_gain(score, view, trial.futures, few, element))
-    best = [trial.candidate for trial in screened[: -MOST_STRATEGIES - 1 : -1]]
-    nothing = view.futures((), HORIZON, OPTION_DRAWS)
-    finalists = [t for c in best if (t := attempt(view, c, HORIZON, OPTION_DRAWS))]
-    finalists.sort(key=lambda trial: -_mean_gain(score, view, trial.futures, nothing, element))
+    by: Measure = "battery_pct" if cause == "battery_low" else "served_pct"
+    few, many = (_Futures(view, element, draws) for draws in (SCREENING_DRAWS, OPTION_DRAWS))
+    screened = few.ranked(_candidates(view, cause, element), by)
+    finalists = many.ranked((trial.candidate for trial in screened[:MOST_STRATEGIES]), by)
+    strategies = []
+    for trial in finalists:
+        gains = many.gains(trial)
+        strategies.append(
+            Strategy(
+                strategy=trial.candidate.strategy,
+                changes=list(trial.candidate.calls),
+                served_pct=band(many.measures(trial.futures)["served_pct"]),
+                served_gain_pct=band(gains["served_pct"]),
+                sla_gain_pct=band(gains["sla_kept_pct"]),
+                battery_gain_pct=band(gains["battery_pct"]),
+                reversible=trial.reversible,
+            )
+        )
     return RecoveryStrategies(
         alarm=args.alarm,
         cause=cause,
         element=element,
-        do_nothing_served_pct=band(_served(view, nothing, nothing, element)),
-        do_nothing_sla_kept_pct=band(kept_pct(view, nothing)),
-        strategies=[
-            Strategy(
-                strategy=trial.candidate.strategy,
-                changes=list(trial.candidate.calls),
-                served_pct=band(_served(view, trial.futures, nothing, element)),
-                served_gain_pct=band(_gain(_served, view, trial.futures, nothing, element)),
-                sla_gain_pct=band(kept_pct(view, trial.futures) - kept_pct(view, nothing)),
-                battery_gain_pct=(
-                    band(_gain(_charge, view, trial.futures, nothing, element)) if ue else None
-                ),
-                reversible=trial.reversible,
-            )
-            for trial in finalists
-        ],
+        do_nothing_served_pct=band(many.present["served_pct"]),
+        do_nothing_sla_kept_pct=band(many.present["sla_kept_pct"]),
+        strategies=strategies,
         tried=len(screened),
-        **source(nothing),
+        **source(many.nothing),
     )
+
+
+Measure = Literal["served_pct", "sla_kept_pct", "battery_pct"]
+
+
+class _Futures:
+    """What candidates come to, beside what becomes of the network without changes."""
+
+    def __init__(self, view: View, element: str, draws: int) -> None:
+        self._view, self._element, self._draws = view, element, draws
+        self.nothing = view.futures((), HORIZON, draws)
+        self._wanted = Service.of(view, self.nothing).wanted
+        self.present = self.measures(self.nothing)
+
+    def measures(self, futures: Futures) -> dict[Measure, Floats]:
+        """By draw: what is served in time, SLA terms that hold, charge of a UAV at the end."""
+        return {
+            "served_pct": Service.of(self._view, futures).served_pct(self._wanted),
+            "sla_kept_pct": kept_pct(self._view, futures),
+            "battery_pct": series(futures, "ue", "battery_pct", ue=self._element)[:, -1],
+        }
+
+    def gains(self, trial: Trial) -> dict[Measure, Floats]:
+        """By how much each is more than without changes, future by future."""
+        return {m: v - self.present[m] for m, v in self.measures(trial.futures).items()}
+
+    def ranked(self, candidates: Iterable[Candidate], by: Measure) -> list[Trial]:
+        """Candidates that could be made, the one that gains most first."""
+        tried = (attempt(self._view, c, HORIZON, self._draws) for c in candidates)
+        trials = [trial for trial in tried if trial]
+        return sorted(trials, key=lambda t: -float(np.nan_to_num(known_mean(self.gains(t)[by]))))
 
 
 def _find(view: View, name: str) -> tuple[str, str]:
@@ -146,7 +172,7 @@ def _find(view: View, name: str) -> tuple[str, str]:
 
 def _candidates(view: View, cause: str, element: str) -> list[Candidate]:
     """What may help against a cause."""
-    slices = [s.name for s in view.scenario.slices if view.scope.has(s.name)]
+    slices = slices_of(view)
     match cause:
         case "link_cut" | "link_degraded":
             beyond = {
@@ -208,9 +234,7 @@ def _candidates(view: View, cause: str, element: str) -> list[Candidate]:
         case "battery_low":
             return make.fly(view, element)
         case "no_service":
-            cells = [
-                str(c) for c in view.now.column("ue", "cell")[view.now.where("ue", ue=element)]
-            ]
+            cells = serving_cell(view, element)
             return [
                 *make.order_handover(view, element),
                 *make.power(view, cells, make.POWER_STEP_DB),
@@ -219,25 +243,3 @@ def _candidates(view: View, cause: str, element: str) -> list[Candidate]:
                 *make.fly(view, element),
             ]
     return []
-
-
-def _served(view: View, futures: Futures, nothing: Futures, element: str) -> Floats:
-    """What is served in time, by draw."""
-    return Service.of(view, futures).served_pct(Service.of(view, nothing).wanted)
-
-
-def _charge(view: View, futures: Futures, nothing: Futures, element: str) -> Floats:
-    """Charge of a UAV at the end, by draw."""
-    return series(futures, "ue", "battery_pct", ue=element)[:, -1]
-
-
-Score = Callable[[View, Futures, Futures, str], Floats]
-
-
-def _gain(score: Score, view: View, futures: Futures, nothing: Futures, element: str) -> Floats:
-    """By how much futures are better than those without changes, by draw."""
-    return score(view, futures, nothing, element) - score(view, nothing, nothing, element)
-
-
-def _mean_gain(score: Score, view: View, futures: Futures, nothing: Futures, element: str) -> float:
-    return float(np.nan_to_num(known_mean(_gain(score, view, futures, nothing, element))))

@@ -10,9 +10,9 @@ import numpy as np
 from pydantic import Field
 
 from env.backends.base import Futures
-from env.errors import ToolError
 from env.sla import sla_holds, sla_terms
 from env.tools.base import Arguments, Result, tool
+from env.tools.observation.reading import short
 from env.tools.proposing import changes_of
 from env.tools.reasoning.foresight import (
     DRAWS,
@@ -23,7 +23,6 @@ from env.tools.reasoning.foresight import (
     ToolCall,
     controls_changes,
     known_mean,
-    short,
 )
 from env.view import Change, View
 
@@ -121,35 +120,16 @@ class Risk(Foreseen):
 def risk_assessment(view: View, args: RiskAssessment) -> Risk:
     """Assess what changes put at risk before they are made.
 
-    Checks that the changes are allowed, leave every slice its SLA and no cell with users without
-    service; finds the blast radius: everything of which a KPI, as a mean over 16 futures of 3
+    Checks that the changes leave every slice its SLA and no cell with users without service;
+    finds the blast radius: everything of which a KPI, as a mean over 16 futures of 3
     intervals, leaves the 80 % interval that it has without the changes by more than 1 %.
 
-    Errors: bad_arguments and no_such_element for calls that make no sense; changes that would be
-    refused as not_allowed or conflict fail a check instead; unavailable where the backend cannot
-    look ahead.
+    Errors: bad_arguments, no_such_element, not_allowed or conflict for a change that would be
+    refused, as its own tool says; unavailable where the backend cannot look ahead.
     """
-    nothing = view.futures((), HORIZON, DRAWS)
-    where = {"in_distribution": nothing.in_distribution, "served_by": nothing.served_by}
-    try:
-        after, changes = changes_of(view, [(c.tool, c.arguments) for c in args.changes])
-    except ToolError as error:
-        if error.code not in ("not_allowed", "conflict"):
-            raise
-        refused = ConstraintCheck(constraint="changes are allowed", ok=False, detail=str(error))
-        return Risk(
-            risk="high",
-            checks=[refused],
-            reversible=True,
-            controls=[],
-            elements_moved=0,
-            users_moved=0,
-            moved=[],
-            worst=None,
-            draws=DRAWS,
-            **where,
-        )
+    after, changes = changes_of(view, [(c.tool, c.arguments) for c in args.changes])
     futures = view.futures(controls_changes(changes), HORIZON, DRAWS)
+    nothing = view.futures((), HORIZON, DRAWS)
     checks, rises = _checks(view, after, nothing, futures)
     moved = sorted(_moved(view, nothing, futures), key=_severity, reverse=True)
     reversible = all(change.reversible for change in changes)
@@ -183,7 +163,6 @@ def _checks(
     view: View, after: View, nothing: Futures, futures: Futures
 ) -> tuple[list[ConstraintCheck], bool]:
     """What must hold, and whether a violation gets likelier without becoming likely."""
-    checks = [ConstraintCheck(constraint="changes are allowed", ok=True, detail="none is refused")]
     gone = [
         cell
         for cell, control in after.controls.cells.items()
@@ -191,9 +170,9 @@ def _checks(
     ]
     served = [c for c in gone if len(view.now.where("ue", cell=c))]
     detail = f"{', '.join(served)} would go off with users" if served else "no cell with users"
-    checks.append(
+    checks = [
         ConstraintCheck(constraint="no cell with users goes off", ok=not served, detail=detail)
-    )
+    ]
     rises = False
     for item in view.scenario.slices:
         before, later = (_violation(view, f, item.name) for f in (nothing, futures))

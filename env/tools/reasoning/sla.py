@@ -6,14 +6,15 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from env.sla import sla_holds, sla_terms
+from env.sla import SlaTerm, TermName, sla_holds, sla_terms
 from env.tools.base import Arguments, Result, tool
-from env.tools.reasoning.foresight import DRAWS, Foreseen, Horizon, short, source
+from env.tools.observation.reading import Window, short
+from env.tools.observation.slices import rounded_term
+from env.tools.reasoning.foresight import DRAWS, Floats, Foreseen, Horizon, source
 from env.view import View
 
 LIKELY = 0.5
 """A violation of this probability counts as foreseen."""
-MAX_WINDOW = 50
 
 
 class PredictSlaViolation(Arguments):
@@ -26,7 +27,7 @@ class PredictSlaViolation(Arguments):
 class TermRisk(Result):
     """How likely one promise is broken within the horizon."""
 
-    term: str
+    name: TermName
     unit: str
     target: float
     """As in the last interval."""
@@ -67,7 +68,7 @@ def predict_sla_violation(view: View, args: PredictSlaViolation) -> SlaForecast:
     likely = [i for i, p in enumerate(by_interval, 1) if p is not None and p >= LIKELY]
     terms = [
         TermRisk(
-            term=term.name,
+            name=term.name,
             unit=term.unit,
             target=short(term.target),
             probability=_any(np.array([[_broken(t[i].holds) for t in d] for d in judged])),
@@ -88,25 +89,7 @@ class VerifySlaCompliance(Arguments):
     """Of `verify_sla_compliance`."""
 
     slice: str = Field(description="Name of the slice, as in get_topology.")
-    window: int = Field(
-        default=5, ge=1, le=MAX_WINDOW, description="The last reporting intervals that are judged."
-    )
-
-
-class TermVerdict(Result):
-    """Whether one promise was kept."""
-
-    term: str
-    """latency: mean packet delay; within_budget: packets within their delay budget;
-    guaranteed_rate: rate of the flow served worst."""
-    unit: str
-    target: float
-    achieved: float | None
-    """None where nothing was delivered, or nothing is known."""
-    margin: float | None
-    """By how much the target is met; negative where it is missed."""
-    holds: bool | None
-    """None where nothing is known."""
+    window: Window = 5
 
 
 class SlaVerdict(Result):
@@ -117,7 +100,7 @@ class SlaVerdict(Result):
     """That were judged: fewer than asked for where fewer are done."""
     compliant: bool | None
     """None where a term is not known and no other is broken."""
-    terms: list[TermVerdict]
+    terms: list[SlaTerm]
 
 
 @tool("reasoning")
@@ -137,17 +120,7 @@ def verify_sla_compliance(view: View, args: VerifySlaCompliance) -> SlaVerdict:
         slice=name,
         intervals=len(intervals),
         compliant=sla_holds(terms),
-        terms=[
-            TermVerdict(
-                term=t.name,
-                unit=t.unit,
-                target=short(t.target),
-                achieved=None if t.achieved is None else short(t.achieved),
-                margin=None if t.margin is None else short(t.margin),
-                holds=t.holds,
-            )
-            for t in terms
-        ],
+        terms=[rounded_term(term) for term in terms],
     )
 
 
@@ -155,13 +128,13 @@ def _broken(holds: bool | None) -> float:
     return np.nan if holds is None else float(not holds)
 
 
-def _share(broken: np.ndarray) -> float | None:
+def _share(broken: Floats) -> float | None:
     """Share of draws in which something is broken, of those that know."""
     known = broken[np.isfinite(broken)]
     return short(float(known.mean())) if len(known) else None
 
 
-def _any(broken: np.ndarray) -> float | None:
+def _any(broken: Floats) -> float | None:
     """Share of draws in which something is broken in any interval."""
     known = broken[np.isfinite(broken).any(1)]
     return _share(np.nanmax(known, 1)) if len(known) else None

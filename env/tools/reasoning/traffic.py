@@ -10,10 +10,12 @@ import numpy as np
 from pydantic import Field, model_validator
 from scipy.stats import t as student
 
+from env.backends.base import Futures
 from env.errors import ToolError
 from env.kpis import Kpis
 from env.tools.base import Arguments, Result, tool
-from env.tools.reasoning.foresight import DRAWS, QUANTILES, Band, Floats, Horizon, band, short
+from env.tools.observation.reading import short
+from env.tools.reasoning.foresight import DRAWS, QUANTILES, Band, Floats, Horizon, band
 from env.view import View
 
 SMOOTHING = 0.7
@@ -54,9 +56,9 @@ class TrafficForecast(Result):
 def forecast_traffic(view: View, args: ForecastTraffic) -> TrafficForecast:
     """Forecast the offered load of a cell or a slice, with an 80 % interval.
 
-    From 16 futures of the network where the backend can look ahead. Else from the load of past
-    intervals by simple exponential smoothing (weight 0.7), with the interval of a normal error of
-    its one-step errors so far: after few intervals it is wide.
+    From 16 futures of the network where the backend can foresee its load. Else from the load of
+    past intervals by simple exponential smoothing (weight 0.7), with the interval of a normal error
+    of its one-step errors so far: after few intervals it is wide.
 
     Errors: no_such_element; bad_arguments unless exactly one of cell and slice is given;
     unavailable where nothing is known of the load.
@@ -69,29 +71,37 @@ def forecast_traffic(view: View, args: ForecastTraffic) -> TrafficForecast:
         columns = ("offered_mbps",)
 
     def load(intervals: Sequence[Kpis]) -> Floats:
-        rows = [(k, k.where(table, **{key: element})) for k in intervals]
-        return np.array([sum(k.column(table, c)[at].sum() for c in columns) for k, at in rows])
+        rows = [k.where(table, **{key: element})[:1] for k in intervals]
+        values = [
+            [k.column(table, c)[at] for c in columns] for k, at in zip(intervals, rows, strict=True)
+        ]
+        return np.array([np.sum(v) if np.size(v) else np.nan for v in values])
 
     past = load(view.history)
     past = past[np.isfinite(past)]
     if len(past) < LEAST_HISTORY:
         raise ToolError("unavailable", f"too little is known of the load of {element}")
-    if view.foresee is None:
-        bands, known = smoothed(past, args.horizon), None
-    else:
-        futures = view.futures((), args.horizon, DRAWS)
-        found = [band(values) for values in np.array([load(d) for d in futures.draws]).T]
-        bands = [b for b in found if b is not None]
-        known = futures.in_distribution
-        if len(bands) < args.horizon:
-            raise ToolError("unavailable", f"the model does not predict the load of {element}")
+    futures = _futures(view, args.horizon)
+    bands = futures and [band(values) for values in np.array([load(d) for d in futures.draws]).T]
+    foreseen = [b for b in bands or () if b]
+    is_foreseen = len(foreseen) == args.horizon
     return TrafficForecast(
         element=element,
-        offered_mbps=bands,
+        offered_mbps=foreseen if is_foreseen else smoothed(past, args.horizon),
         last_mbps=short(float(past[-1])),
-        method="smoothing" if known is None else "futures",
-        in_distribution=known,
+        method="futures" if is_foreseen else "smoothing",
+        in_distribution=futures.in_distribution if futures and is_foreseen else None,
     )
+
+
+def _futures(view: View, horizon: int) -> Futures | None:
+    """None where the backend cannot look ahead."""
+    try:
+        return view.futures((), horizon, DRAWS)
+    except ToolError as error:
+        if error.code != "unavailable":
+            raise
+        return None
 
 
 def smoothed(past: Floats, horizon: int) -> list[Band]:

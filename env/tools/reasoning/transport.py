@@ -49,7 +49,7 @@ def transport_graph(view: View) -> nx.Graph:
         graph.add_edge(
             *link.ends,
             name=link.name,
-            up=all(bool(up) for up in kpis.column("link", "up")[rows]),
+            up=all(up is None or bool(up) for up in kpis.column("link", "up")[rows]),
             delay_ms=float(max(delays, default=link.delay_ms)),
             free_mbps=float(max(0.0, min(free, default=link.rate_mbps))),
         )

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 
-from env.tools.reasoning.foresight import Floats
+import numpy as np
+from numpy.typing import NDArray
 
 WEIGHT_N = 20.0
 AIR_KG_M3 = 1.225
@@ -24,7 +25,7 @@ BASE_W = 10.0
 """Power of avionics and radio."""
 
 
-def propulsion_w(velocity: Floats) -> float:
+def propulsion_w(velocity: NDArray[np.float64]) -> float:
     """Power of a rotary wing that flies with a velocity (x, y, z), m/s."""
     profile: float = BLADE_DRAG / 8 * AIR_KG_M3 * SOLIDITY * DISC_M2 * TIP_MPS**3
     induced = (1 + INDUCED_CORRECTION) * WEIGHT_N**1.5 / math.sqrt(2 * AIR_KG_M3 * DISC_M2)
