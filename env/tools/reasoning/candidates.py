@@ -112,12 +112,7 @@ def tilt(view: View, cells: Sequence[str], by_deg: float) -> list[Candidate]:
 def scheduler(view: View, cells: Sequence[str], policy: str) -> list[Candidate]:
     """Cells schedule by another policy."""
     calls = [
-        call(
-            "set_scheduler",
-            cell=cell,
-            policy=policy,
-            target_bler=view.controls.cells[cell].target_bler,
-        )
+        call("set_scheduler", cell=cell, policy=policy)
         for cell in cells
         if view.controls.cells[cell].scheduler != policy
     ]
@@ -126,27 +121,19 @@ def scheduler(view: View, cells: Sequence[str], policy: str) -> list[Candidate]:
 
 def handover(view: View, cells: Sequence[str], by_db: float) -> list[Candidate]:
     """Users leave cells earlier or later (event A3, TS 38.331 5.5.4.4)."""
-    calls = []
-    for cell in cells:
-        known = view.controls.cells[cell].handover
-        value = _moved(view, f"cells.{cell}.handover.a3_offset_db", by_db) if known else None
-        if known and value is not None:
-            calls.append(
-                call(
-                    "set_handover_params",
-                    cell=cell,
-                    a3_offset_db=value,
-                    hysteresis_db=known.hysteresis_db,
-                    ttt_ms=known.ttt_ms,
-                )
-            )
+    calls = [
+        call("set_handover_params", cell=cell, a3_offset_db=value)
+        for cell in cells
+        if view.controls.cells[cell].handover
+        and (value := _moved(view, f"cells.{cell}.handover.a3_offset_db", by_db)) is not None
+    ]
     return candidate(f"{by_db:+g} dB of A3 offset at {_list(cells)}", calls)
 
 
 def sleep(view: View, cells: Sequence[str], mode: str) -> list[Candidate]:
     """Cells sleep, or stay awake."""
     calls = [
-        call("set_cell_sleep", cell=c, mode=mode, wake_prb_pct=view.controls.cells[c].wake_prb_pct)
+        call("set_cell_sleep", cell=c, mode=mode)
         for c in cells
         if view.controls.cells[c].sleep_mode != mode
     ]
@@ -205,7 +192,7 @@ def fly(view: View, ue: str) -> list[Candidate]:
     speeds = {"at the speed of least power": LEAST_POWER_MPS, "at the speed of longest range": 18.3}
     found = candidate(
         f"{ue} hovers where it is",
-        [call("set_waypoint", ue=ue, **here, speed_mps=waypoint.speed_mps)],
+        [call("set_waypoint", ue=ue, **here)],
     )
     for words, speed_mps in speeds.items():
         found += candidate(

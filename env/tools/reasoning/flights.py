@@ -11,12 +11,12 @@ import numpy as np
 from pydantic import Field
 
 from env.errors import ToolError
-from env.propulsion import BASE_W, propulsion_w
 from env.tools.base import Arguments, Result, tool
 from env.tools.observation.reading import rounded, short
 from env.tools.reasoning.coverage import Coverage
 from env.tools.reasoning.foresight import Floats, measured
 from env.view import View
+from env.world.flight import BASE_W, propulsion_w
 
 UNCOVERED_COSTS = 10.0
 """Metres of detour that are worth one metre with coverage."""
