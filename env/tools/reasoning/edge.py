@@ -11,6 +11,7 @@ from pydantic import Field
 from env.backends.base import Futures
 from env.errors import ToolError
 from env.tools.base import Arguments, Result, tool
+from env.tools.configuration.changing import changes
 from env.tools.observation.reading import count, mean, panel, short
 from env.tools.reasoning.foresight import (
     DRAWS,
@@ -194,9 +195,8 @@ def check_migration_feasibility(view: View, args: CheckMigrationFeasibility) -> 
     )
 
 
-def _offload(name: str, site: str, fraction: float) -> list[ControlChange]:
-    values: dict[str, float | str] = {"site": site, "fraction": fraction}
-    return [ControlChange(path=f"applications.{name}.{k}", value=v) for k, v in values.items()]
+def _offload(name: str, site: str, fraction: float) -> tuple[ControlChange, ...]:
+    return changes(f"applications.{name}", site=site, fraction=fraction)
 
 
 def _application(view: View, name: str) -> Application:

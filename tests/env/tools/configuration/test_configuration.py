@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from env.environment import Environment, changes_of
+from env.environment import Environment
 from env.errors import ErrorCode, ToolError
 from env.tools import TOOLS
+from env.tools.proposing import changes_of
 from env.view import Change, Scope
 from ns3_scenarios.controls import ControlState
 
