@@ -177,12 +177,12 @@ class ControlPredicate(_Predicate):
     def check(self, view: View, where: str) -> None:
         """Refuse a path that the network does not have; raises as of `KpiPredicate`."""
         try:
-            settings = [view.controls.get(path) for path in view.controls.expand(self.path)]
+            paths = view.controls.expand(self.path)
+            settings = [view.controls.get(path) for path in paths]
         except ControlError as error:
-            raise ToolError(
-                "no_such_element", f"{where}.path: {error}", argument=f"{where}.path",
-                value=self.path,
-            ) from None  # fmt: skip
+            raise self._no_such(where, str(error)) from None
+        if not all(view.scope.has(path.split(".")[1]) for path in paths):
+            raise self._no_such(where, f"{self.path!r} is no control of this network")
         if any(isinstance(s, str) != isinstance(self.value, str) for s in settings):
             kind = "a word" if isinstance(settings[0], str) else "a number"
             raise ToolError(
@@ -199,6 +199,11 @@ class ControlPredicate(_Predicate):
                 value=self.comparison,
                 allowed=["==", "!="],
             )
+
+    def _no_such(self, where: str, why: str) -> ToolError:
+        return ToolError(
+            "no_such_element", f"{where}.path: {why}", argument=f"{where}.path", value=self.path
+        )
 
     def holds(self, controls: ControlState) -> bool:
         """Whether it holds of every control that the path means."""

@@ -23,6 +23,8 @@ POWER_STEP_DB = 3.0
 TILT_STEP_DEG = 4.0
 OFFSET_STEP_DB = 3.0
 SHARE_STEP_PCT = 20.0
+LEAST_POWER_MPS, RANGE_MPS = 10.2, 18.3
+"""Speeds at which a UAV draws least power, and least energy per metre (`propulsion_w`)."""
 AXES = ("x_m", "y_m", "z_m")
 MOST_CELLS = 6
 """Cells that one candidate changes, the busiest or nearest first."""
@@ -189,7 +191,10 @@ def fly(view: View, ue: str) -> list[Candidate]:
     position = measured(view, ue, *AXES)
     here = {axis: round(float(value), 2) for axis, value in zip(AXES, position, strict=True)}
     there = waypoint.model_dump(exclude={"speed_mps"})
-    speeds = {"at the speed of least power": LEAST_POWER_MPS, "at the speed of longest range": 18.3}
+    speeds = {
+        "at the speed of least power": LEAST_POWER_MPS,
+        "at the speed of longest range": RANGE_MPS,
+    }
     found = candidate(
         f"{ue} hovers where it is",
         [call("set_waypoint", ue=ue, **here)],
@@ -199,10 +204,6 @@ def fly(view: View, ue: str) -> list[Candidate]:
             f"{ue} flies on {words}", [call("set_waypoint", ue=ue, **there, speed_mps=speed_mps)]
         )
     return found
-
-
-LEAST_POWER_MPS = 10.2
-"""Where the power curve of Zeng, Xu and Zhang 2019 is lowest; its range is longest at 18.3 m/s."""
 
 
 def busiest(view: View, n: int = MOST_CELLS) -> list[str]:
@@ -219,6 +220,12 @@ def busiest(view: View, n: int = MOST_CELLS) -> list[str]:
 def around(view: View, cell: str, n: int = MOST_CELLS) -> list[str]:
     """Neighbours of a cell that are in scope, those of its own site and the nearest first."""
     return [c for c in neighbour_cells(view.scenario, cell) if view.scope.has(c)][:n]
+
+
+def down(view: View) -> list[str]:
+    """Links in scope that are down."""
+    links = [link for *_, link in transport_graph(view).edges(data=True) if not link["up"]]
+    return [link["name"] for link in links if view.scope.has(link["name"])]
 
 
 def asleep(view: View) -> list[str]:

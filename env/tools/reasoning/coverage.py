@@ -31,7 +31,8 @@ class Coverage:
 
     Mean path loss and line of sight of TR 36.777 Annex B, and antenna elements of TR 38.901 7.3.
     What a user measures differs from that by shadowing, which is taken to fade away with distance
-    as in TR 38.901 7.4-5. RSRP is without the gain of arrays, which SINR has.
+    as in TR 38.901 7.4-5. RSRP is without the gain of arrays, which SINR has. SINR is at the mean
+    interference: the mean SINR that is measured is greater, as blocks that meet none count alike.
 
     Args:
         view: of the network.

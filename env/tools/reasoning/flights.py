@@ -163,8 +163,10 @@ class _Air:
         high = np.minimum(most, np.maximum(self.start, self.end) + room)
         self.step_m = max(LEAST_STEP_M, float((high - low)[:2].max()) / MOST_STEPS)
         self._axes = [
-            np.linspace(a, b, max(2, math.ceil((b - a) / step) + 1))
-            for a, b, step in zip(low, high, (self.step_m, self.step_m, LEVEL_M), strict=True)
+            np.unique([*np.linspace(a, b, max(2, math.ceil((b - a) / step) + 1)), *ends])
+            for a, b, *ends, step in zip(
+                low, high, self.start, self.end, (self.step_m, self.step_m, LEVEL_M), strict=True
+            )
         ]
 
     def covered(self, points_m: Floats) -> np.ndarray:
@@ -213,7 +215,7 @@ class _Air:
         nodes = nx.astar_path(
             graph, first, last, heuristic=lambda a, _: float(np.linalg.norm(flat[a] - flat[last]))
         )
-        return np.vstack([self.start, flat[nodes[1:-1]], self.end])
+        return flat[nodes] if len(nodes) > 1 else np.array([self.start, self.end])
 
     def straightened(self, way: Floats) -> Floats:
         """The same way without points that can be left out at no cost."""

@@ -89,12 +89,9 @@ class Foreseen(Result):
 
 
 def controls_changes(changes: Iterable[Change]) -> list[ControlChange]:
-    """Changes that calls come to, as changes of controls."""
-    return [
-        ControlChange(path=setting.path, value=setting.after)
-        for change in changes
-        for setting in change.settings
-    ]
+    """Changes that calls come to, as changes of controls; of several to one the last counts."""
+    settings = {s.path: s.after for change in changes for s in change.settings}
+    return [ControlChange(path=path, value=value) for path, value in settings.items()]
 
 
 def foresee(

@@ -225,6 +225,7 @@ def _movers(view: View, goal: KpiPredicate) -> list[Candidate]:
     if goal.ue:
         return _of_user(view, goal.ue)
     cells = [goal.cell] if goal.cell else make.busiest(view)
+    round_cuts = [c for link in make.down(view) for c in make.reroute(view, link)]
     if less_energy:
         idle = cells if goal.cell else make.busiest(view, view.scenario.n_cells)[::-1]
         return [
@@ -239,6 +240,7 @@ def _movers(view: View, goal: KpiPredicate) -> list[Candidate]:
     others = [s for s in slices if s not in mine]
     near = make.around(view, goal.cell) if goal.cell else []
     return [
+        *round_cuts,
         *(c for s in mine for c in make.share(view, s, cells)),
         *(c for s in others for c in make.degrade(view, [s], "reduce_rate")),
         *make.scheduler(view, cells, "qos"),

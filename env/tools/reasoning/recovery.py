@@ -51,7 +51,8 @@ class Strategy(Result):
     """Calls of configuration tools, to be made in this order."""
     served_pct: Band | None
     """Traffic that would arrive within its delay budget, and jobs within their deadline, of what
-    would be sent and made without changes: mean over slices and edge applications."""
+    would be sent and made without changes: mean over slices and edge applications; over 100 where
+    what waits now arrives as well."""
     served_gain_pct: Band | None
     """By how much that is more than without changes, future by future."""
     sla_gain_pct: Band | None
@@ -92,7 +93,7 @@ def select_recovery_strategy(view: View, args: SelectRecoveryStrategy) -> Recove
     cause, element = _find(view, args.alarm)
     by: Measure = "battery_pct" if cause == "battery_low" else "served_pct"
     few, many = (_Futures(view, element, draws) for draws in (SCREENING_DRAWS, OPTION_DRAWS))
-    screened = few.ranked(_candidates(view, cause, element), by)
+    screened = few.ranked(candidates_against(view, cause, element), by)
     finalists = many.ranked((trial.candidate for trial in screened[:MOST_STRATEGIES]), by)
     strategies = []
     for trial in finalists:
@@ -170,7 +171,7 @@ def _find(view: View, name: str) -> tuple[str, str]:
     )
 
 
-def _candidates(view: View, cause: str, element: str) -> list[Candidate]:
+def candidates_against(view: View, cause: str, element: str) -> list[Candidate]:
     """What may help against a cause."""
     slices = slices_of(view)
     match cause:

@@ -24,7 +24,7 @@ from env.tools.reasoning.foresight import (
     controls_changes,
     known_mean,
 )
-from env.view import Change, View
+from env.view import View
 
 HORIZON = 3
 """Intervals over which the network is foreseen."""
@@ -144,7 +144,11 @@ def risk_assessment(view: View, args: RiskAssessment) -> Risk:
         risk=risk,
         checks=checks,
         reversible=reversible,
-        controls=_controls(changes),
+        controls=[
+            change.path
+            for change in controls_changes(changes)
+            if view.controls.get(change.path) != change.value
+        ],
         elements_moved=len({(m.kind, m.element) for m in moved if m.kind != "user"}),
         users_moved=len(users),
         moved=moved[:MOST_MOVED],
@@ -153,10 +157,6 @@ def risk_assessment(view: View, args: RiskAssessment) -> Risk:
         served_by=futures.served_by,
         draws=len(futures.draws),
     )
-
-
-def _controls(changes: list[Change]) -> list[str]:
-    return sorted({s.path for c in changes for s in c.settings if s.before != s.after})
 
 
 def _checks(
