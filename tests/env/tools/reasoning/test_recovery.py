@@ -52,7 +52,6 @@ def served_pct(environment: Environment, futures: Futures, nothing: Futures) -> 
 @pytest.mark.parametrize(
     ("backend", "scenario", "alarm"),
     [
-        ("ns3", "cut", "link_cut:trunk"),
         ("surrogate", "cut", "link_cut:trunk"),
         ("surrogate", "edge_campus", "edge_overload:library"),
     ],
@@ -87,8 +86,8 @@ def test_traffic_is_led_round_a_cut_and_that_really_helps(
     fresh: Network, ask: Callable[..., Any], backend: BackendName
 ) -> None:
     """The calls of the first strategy are made, and what they promise comes true."""
-    with fresh("surrogate", "cut") as advised, fresh(backend, "cut") as network:
-        best = ask(advised, "select_recovery_strategy", alarm="link_cut:trunk")["strategies"][0]
+    with fresh(backend, "cut") as network:
+        best = ask(network, "select_recovery_strategy", alarm="link_cut:trunk")["strategies"][0]
         assert {call["tool"] for call in best["changes"]} == {"reroute_flow"}
         assert all("ring" in call["arguments"]["path"] for call in best["changes"])
         (before,) = network.view().now.rows("network", slice="embb")
@@ -96,6 +95,7 @@ def test_traffic_is_led_round_a_cut_and_that_really_helps(
             assert network.call(call["tool"], call["arguments"]).ok
         (after,) = network.view().now.rows("network", slice="embb")
     assert after["throughput_mbps"] > 3 * before["throughput_mbps"]
+    assert best["served_gain_pct"]["low"] > 0
 
 
 def test_an_alarm_must_be_active(network: Network, refused: Callable[..., Any]) -> None:
