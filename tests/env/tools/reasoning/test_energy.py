@@ -66,5 +66,6 @@ def test_hovering_costs_a_uav_168_w_and_10_of_avionics(
     assert battery["proposed_endurance_s"] == pytest.approx(seconds, rel=0.02)
     there = {"x_m": stay["x_m"] + 100, "y_m": stay["y_m"], "z_m": stay["z_m"], "speed_mps": 10.0}
     slowly = [{"tool": "set_waypoint", "arguments": {"ue": "u6", **there}}]
-    cruising = ask(environment, "compute_energy_budget", ue="u6", changes=slowly, horizon=1)
+    model = network("surrogate", "uav_corridor")
+    cruising = ask(model, "compute_energy_budget", ue="u6", changes=slowly, horizon=1)
     assert cruising["proposed_j"]["mean"] < told["proposed_j"]["mean"]

@@ -56,11 +56,11 @@ def test_changes_are_found_and_their_odds_are_those_of_the_futures(
     environment = network(backend, "cut")
     rate_mbps = 25.0
     goal = kpi("network", "throughput_mbps", ">=", rate_mbps, slice="embb")
-    told = ask(environment, "evaluate_intent_feasibility", intent=[goal], horizon=2)
+    told = ask(environment, "evaluate_intent_feasibility", intent=[goal], horizon=1)
 
     def odds(calls: list[tuple[str, Any]]) -> float:
         _, changes = changes_of(environment.view(), calls)
-        futures = environment.backend.futures(controls_changes(changes), 2, DRAWS)
+        futures = environment.backend.futures(controls_changes(changes), 1, DRAWS)
         last = [draw[-1].rows("network", slice="embb")[0] for draw in futures.draws]
         return sum(row["throughput_mbps"] >= rate_mbps for row in last) / DRAWS
 
