@@ -175,7 +175,7 @@ def begin(
             task=task.model_dump(mode="json") if task else None,
             settings=task.settings if task else (),
             agent=agent,
-            advance=advance,
+            advance=environment.advance,
             started=now_utc(),
             code_version=version("sixg-agent-gym"),
         )

@@ -27,6 +27,13 @@ Status = Literal["running", "success", "failure"]
 PACKAGED = Path(__file__).parent / "packaged_tasks"
 
 
+class Call(Model):
+    """One call of a tool."""
+
+    tool: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
 class Task(Model):
     """An intent, the goal that it means, and the network to reach it in."""
 
@@ -39,6 +46,9 @@ class Task(Model):
         default=(), description="Controls that are set wrong before the agent comes."
     )
     goal: Goal = Field(min_length=1, description="Predicates that must all hold at the end.")
+    advance: int = Field(
+        default=1, ge=1, le=50, description="Reporting intervals that pass after each change."
+    )
     hold_intervals: int = Field(
         default=1, ge=1, le=50, description="Reporting intervals in a row for which they must."
     )
@@ -48,6 +58,10 @@ class Task(Model):
     max_changes: int = Field(default=10, ge=1, le=1000, description="Calls that configure.")
     max_calls: int = Field(default=100, ge=1, le=10_000, description="Calls of all tools.")
     tools: tuple[str, ...] = Field(default=(), description="That may be called; empty means all.")
+    reference: tuple[Call, ...] = Field(
+        default=(),
+        description="Calls that reach the goal, one way of several.",
+    )
 
     @field_validator("scenario", mode="before")
     @classmethod
@@ -109,9 +123,11 @@ def check_task(task: Task) -> None:
     view = View(network, controls, ())
     check_goal(task.goal, view, "goal")
     check_goal(task.constraints, view, "constraints")
-    for number, name in enumerate(task.tools):
+    named = {f"tools.{i}": name for i, name in enumerate(task.tools)}
+    named |= {f"reference.{i}.tool": call.tool for i, call in enumerate(task.reference)}
+    for where, name in named.items():
         if name not in TOOLS:
-            raise ToolError("unknown_tool", f"tools.{number}={name!r} is no tool")
+            raise ToolError("unknown_tool", f"{where}={name!r} is no tool")
 
 
 class Attempt:
@@ -135,9 +151,13 @@ class Attempt:
         self._held = 0
         if task.settings:
             backend.apply(task.settings)
-            backend.advance()
+            backend.advance(task.advance)
         self.environment = Environment(
-            backend, max_calls=task.max_calls, guard=partial(_guard, task), judge=self._judge
+            backend,
+            advance=task.advance,
+            max_calls=task.max_calls,
+            guard=partial(_guard, task),
+            judge=self._judge,
         )
 
     @property
