@@ -114,7 +114,10 @@ def run(
     ],
     backend: BackendOption = "surrogate",
     agent: Annotated[
-        str, typer.Option("--agent", "-a", help="hold, random, recovery, or script:FILE.")
+        str,
+        typer.Option(
+            "--agent", "-a", help="hold, random, recovery, rules, reference[:SHARE] or script:FILE."
+        ),
     ] = "hold",
     seed: SeedOption = 1,
     intervals: Annotated[
@@ -138,7 +141,7 @@ def run(
 
     played = play(
         make,
-        make_agent(agent),
+        make_agent(agent, task),
         task=task,
         intervals=intervals,
         episodes=out,

@@ -45,6 +45,12 @@ class Task(Model):
     settings: tuple[ControlChange, ...] = Field(
         default=(), description="Controls that are set wrong before the agent comes."
     )
+    lead_intervals: int = Field(
+        default=0,
+        ge=0,
+        le=200,
+        description="Reporting intervals that pass under faults and settings before the agent.",
+    )
     goal: Goal = Field(min_length=1, description="Predicates that must all hold at the end.")
     advance: int = Field(
         default=1, ge=1, le=50, description="Reporting intervals that pass after each change."
@@ -151,7 +157,8 @@ class Attempt:
         self._held = 0
         if task.settings:
             backend.apply(task.settings)
-            backend.advance(task.advance)
+        if task.lead_intervals:
+            backend.advance(task.lead_intervals)
         self.environment = Environment(
             backend,
             advance=task.advance,
