@@ -60,7 +60,8 @@ class Environment:
 
     Args:
         backend: that the network runs on; the environment closes it.
-        advance: intervals that the network runs after a call that configures.
+        advance: intervals that the network runs after a call that configures; with 0, time passes
+            by `run_on` only.
         max_calls: after which no call is taken.
         guard: constraints on the configuration.
         judge: says after every interval why the episode is over; nothing while it goes on.
@@ -81,7 +82,7 @@ class Environment:
     """Made so far."""
 
     def __post_init__(self) -> None:
-        for name, least in (("advance", 1), ("max_calls", 1)):
+        for name, least in (("advance", 0), ("max_calls", 1)):
             if getattr(self, name) < least:
                 raise EnvUserError(
                     f"{name}={getattr(self, name)} is not allowed; it must be {least} or more"

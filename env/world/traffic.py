@@ -168,7 +168,7 @@ class Sources:
         """Let an interval pass.
 
         Args:
-            controls: in force in it, without an axis of copies.
+            controls: in force in it, without an axis of copies; only `fraction` may have one.
             surge: rate factor of each slice, shape (S,).
 
         Returns:
@@ -200,7 +200,7 @@ class Sources:
                     if timer
                     else self._rng.poisson(worked_s / facts.period_s[rows])
                 )
-                away = fraction[self._network.row_application[rows]]
+                away = fraction[..., self._network.row_application[rows]]
                 sent[:, rows] = self._rng.binomial(jobs.astype(int), away) * facts.bits[rows]
         return sent
 

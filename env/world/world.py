@@ -78,12 +78,8 @@ class World:
             [rng.bit_generator.state for rng in self._rngs],
         ]
 
-    def imagined(self, n: int, rng: np.random.Generator) -> World:
-        """Copies that go on as far as anybody can know now.
-
-        Traffic and movement are drawn from another stream, what has failed stays so, and nothing
-        else fails.
-        """
+    def copies(self, n: int, rng: np.random.Generator) -> World:
+        """Each copy of the network n times, to go on apart with another random stream."""
         other = copy.copy(self)
         traffic, movement = rng.spawn(2)
         other._rngs = [traffic, movement]
@@ -91,6 +87,15 @@ class World:
         other.motion = self.motion.copies(n, movement)
         other._alarms = [alarms.copy() for alarms in self._alarms for _ in range(n)]
         other._charges = dict(self._charges)
+        return other
+
+    def imagined(self, n: int, rng: np.random.Generator) -> World:
+        """Copies that go on as far as anybody can know now.
+
+        Traffic and movement are drawn from another stream, what has failed stays so, and nothing
+        else fails.
+        """
+        other = self.copies(n, rng)
         now_s = self.interval * self._interval_s
         other._faults = tuple(
             fault.model_copy(update={"duration_s": math.inf})
@@ -109,7 +114,7 @@ class World:
         """Let an interval pass.
 
         Args:
-            controls: in force in it, without an axis of copies.
+            controls: in force in it, without an axis of copies; only `fraction` may have one.
 
         Returns:
             What comes from outside, with the copies as first axis: as in `Trajectory.outside`, and

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Controls as numbers: where each lies in the arrays of a network, and as a `Box` to act in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.network import (
+    DEGRADATIONS,
+    QUEUES,
+    SCHEDULERS,
+    SLEEP_MODES,
+    Floats,
+    Network,
+    network_of,
+)
+from calibration.trajectory import Table
+from env.errors import EnvUserError
+from ns3_scenarios.control_ranges import ControlRange, Span, control_ranges
+from ns3_scenarios.controls import ControlState
+from ns3_scenarios.scenario import ScenarioConfig
+
+_WORDS = {
+    "scheduler": SCHEDULERS,
+    "sleep_mode": SLEEP_MODES,
+    "degradation": DEGRADATIONS,
+    "queue": QUEUES,
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """One control of cells, slices, links or applications, and where it is."""
+
+    path: str
+    array: str
+    """Name of the array in `calibration.trajectory.Controls`."""
+    index: tuple[int, ...]
+    values: Span | tuple[float, ...]
+    """What is sensible to set it to; numbers of words."""
+    words: tuple[str, ...] = ()
+    """Empty for a number."""
+
+
+@lru_cache(maxsize=64)
+def places(scenario: ScenarioConfig) -> tuple[Place, ...]:
+    """All controls but those of users and routes, in the order of `control_ranges`."""
+    network = network_of(scenario)
+    return tuple(
+        _place(network, range_)
+        for path, range_ in control_ranges(scenario).items()
+        if not path.startswith("ues.") and ".routes." not in path
+    )
+
+
+def _place(network: Network, range_: ControlRange) -> Place:
+    kind, name, *rest = range_.path.split(".")
+    if kind == "applications" and rest == ["site"]:
+        words, array = network.edge_names, "application_site"
+    else:
+        words, array = _WORDS.get(rest[-1], ()), rest[-1]
+    match kind, rest:
+        case "cells", ["slices", slice_, _]:
+            index: tuple[int, ...] = (
+                network.cell_names.index(name),
+                network.slice_names.index(slice_),
+            )
+        case "cells", ["handover", "cio_db", other]:
+            array = "cio_db"
+            index = network.cell_names.index(name), network.cell_names.index(other)
+        case "cells", _:
+            index = (network.cell_names.index(name),)
+        case "slices", _:
+            index = (network.slice_names.index(name),)
+        case "links", _:
+            index = (network.link_names.index(name),)
+        case _:
+            index = (network.application_names.index(name),)
+    if words:
+        return Place(range_.path, array, index, Span(0, len(words) - 1), words)
+    sweep = range_.sweep
+    values = sweep if isinstance(sweep, Span) else tuple(sorted(float(v) for v in sweep))
+    return Place(range_.path, array, index, values)
+
+
+def read_state(chosen: Sequence[Place], state: ControlState) -> Floats:
+    """Controls as numbers, shape (1, P)."""
+    values = [state.get(place.path) for place in chosen]
+    numbers = [p.words.index(v) if p.words else v for p, v in zip(chosen, values, strict=True)]
+    return np.array([numbers], float)
+
+
+class Gather:
+    """Takes controls out of arrays with an axis of copies, and puts them in.
+
+    Args:
+        chosen: the controls, P of them.
+    """
+
+    def __init__(self, chosen: Sequence[Place]) -> None:
+        self._n = len(chosen)
+        self._parts: list[tuple[str, NDArray[np.int64], tuple[Any, ...]]] = []
+        for array in dict.fromkeys(p.array for p in chosen):
+            columns = [i for i, p in enumerate(chosen) if p.array == array]
+            index = np.array([chosen[i].index for i in columns]).T
+            self._parts.append((array, np.array(columns), (slice(None), *index)))
+
+    def read(self, arrays: Table) -> Floats:
+        """Their values, shape (B, P)."""
+        batch = len(arrays["tx_power_dbm"])
+        found = np.empty((batch, self._n))
+        for array, columns, index in self._parts:
+            found[:, columns] = arrays[array][index]
+        return found
+
+    def write(self, arrays: Table, values: Floats) -> Table:
+        """Arrays in which they have other values."""
+        found = dict(arrays)
+        for array, columns, index in self._parts:
+            changed = found[array].astype(float)
+            changed[index] = values[:, columns]
+            found[array] = changed
+        return found
+
+
+class Scale:
+    """Maps controls to numbers from 0 to 1 over what is sensible, and back.
+
+    Args:
+        chosen: the controls, P of them.
+    """
+
+    def __init__(self, chosen: Sequence[Place]) -> None:
+        lists = [p.values for p in chosen]
+        ends = [(v.min, v.max) if isinstance(v, Span) else (v[0], v[-1]) for v in lists]
+        log = np.array([isinstance(v, Span) and v.log for v in lists], bool)
+        low, high = np.array(ends, float).reshape(-1, 2).T
+        self._log = log
+        self._low = np.where(log, np.log(np.where(log, low, 1.0)), low)
+        self._high = np.where(log, np.log(np.where(log, high, 1.0)), high)
+        self._listed = np.flatnonzero([not isinstance(v, Span) for v in lists])
+        listed = [v for v in lists if not isinstance(v, Span)]
+        self._counts = np.array([len(v) for v in listed], int)
+        most = max(self._counts, default=0)
+        self._values = np.array([(*v, *[v[-1]] * (most - len(v))) for v in listed])
+
+    def share(self, values: Floats) -> Floats:
+        """Where values lie between the least and the most, from 0 to 1, shape (..., P)."""
+        at = np.where(self._log, np.log(np.maximum(np.where(self._log, values, 1.0), 1e-9)), values)
+        width = np.where(self._high > self._low, self._high - self._low, 1.0)
+        return np.clip((at - self._low) / width, 0.0, 1.0)
+
+    def values(self, share: Floats) -> Floats:
+        """Values at shares from 0 to 1; of those that are a list, the one that is nearest."""
+        at = self._low + share * (self._high - self._low)
+        found: Floats = np.where(self._log, np.exp(np.where(self._log, at, 0.0)), at)
+        if len(self._listed):
+            number = np.rint(share[:, self._listed] * (self._counts - 1)).astype(int)
+            found[:, self._listed] = self._values[np.arange(len(self._listed)), number]
+        return found
+
+
+class Knobs:
+    """The numeric controls of cells and applications as a vector of actions.
+
+    Args:
+        scenario: whose they are.
+        patterns: paths, in which `*` stands for anything, of those that are turned.
+
+    Raises:
+        EnvUserError: a pattern matches none.
+    """
+
+    def __init__(self, scenario: ScenarioConfig, patterns: Sequence[str]) -> None:
+        numbers = [place for place in places(scenario) if not place.words]
+        for pattern in patterns:
+            if not any(fnmatchcase(place.path, pattern) for place in numbers):
+                raise EnvUserError(
+                    f"controls={pattern!r} matches no numeric control of {scenario.name}; they are "
+                    f"like {', '.join(dict.fromkeys(_general(p.path) for p in numbers))}"
+                )
+        self.places = [p for p in numbers if any(fnmatchcase(p.path, x) for x in patterns)]
+        self._gather, self._scale = Gather(self.places), Scale(self.places)
+
+    def turned(self, arrays: Table, action: NDArray[np.floating]) -> Table:
+        """Controls after an action.
+
+        Shares of slices that do not fit together are made to fit: a slice is guaranteed at least
+        what is dedicated to it, guarantees of a cell that add up to more than 100 % shrink to that,
+        and no slice may use less than its guarantee.
+
+        Args:
+            arrays: controls before, of B copies.
+            action: from -1 to 1, shape (B, n); beyond, it is clipped.
+        """
+        share = (np.clip(np.nan_to_num(action.astype(float)), -1, 1) + 1) / 2
+        found = self._gather.write(arrays, self._scale.values(share))
+        dedicated = found["dedicated_pct"]
+        beyond = np.maximum(found["min_pct"] - dedicated, 0)
+        free = 100 - dedicated.sum(-1, keepdims=True)
+        wanted = beyond.sum(-1, keepdims=True)
+        beyond = beyond * np.minimum(1.0, free / np.maximum(wanted, 1e-9))
+        found["min_pct"] = np.where(wanted > free, dedicated + beyond,
+                                    np.maximum(found["min_pct"], dedicated))  # fmt: skip
+        found["max_pct"] = np.maximum(found["max_pct"], found["min_pct"])
+        return found
+
+    def action(self, arrays: Table) -> Floats:
+        """The action that leaves controls as they are, where they are within its range."""
+        return 2 * self._scale.share(self._gather.read(arrays)) - 1
+
+
+def _general(path: str) -> str:
+    """A path with `*` for its names."""
+    kind, _, *rest = path.split(".")
+    if len(rest) > 2:
+        rest[1 if rest[0] == "slices" else 2] = "*"
+    return ".".join([kind, "*", *rest])
