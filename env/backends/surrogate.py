@@ -82,7 +82,8 @@ class SurrogateBackend:
         self._world = World(self._network, seed, self.history, self._controls)
         entropy = [int(scenario.config_hash(), 16), seed, self.interval, KPI_STREAM]
         self._rng = np.random.default_rng(entropy)
-        self._roll = self._roll_from(self._in_force, None)
+        recorded = start_moment(scenario, seed) if history is None else None
+        self._roll = self._roll_from(self._in_force, None, recorded)
 
     @property
     def interval(self) -> int:
@@ -160,9 +161,11 @@ class SurrogateBackend:
             self._arrays.arrays["ordered_cell"][:] = -1
             self._in_force = _batched(self._arrays.arrays, 1)
 
-    def _roll_from(self, controls: Table, outside: Table | None) -> Roll:
+    def _roll_from(
+        self, controls: Table, outside: Table | None, recorded: Moment | None = None
+    ) -> Roll:
         """A roll-out from the last intervals of the history."""
-        recorded = moment_of(self.scenario, self.seed, self.history)
+        recorded = recorded or moment_of(self.scenario, self.seed, self.history)
         moment = Moment(
             recorded.network,
             recorded.now,
@@ -177,6 +180,12 @@ class SurrogateBackend:
 
 
 _default_model = lru_cache(maxsize=1)(ExperimentModel.load)
+
+
+@lru_cache(maxsize=256)
+def start_moment(scenario: ScenarioConfig, seed: int) -> Moment:
+    """The state in which episodes of a scenario and seed start."""
+    return moment_of(scenario, seed, start_of(scenario, seed))
 
 
 def moment_of(scenario: ScenarioConfig, seed: int, history: Sequence[Kpis]) -> Moment:

@@ -145,25 +145,28 @@ class Scale:
         self._log = log
         self._low = np.where(log, np.log(np.where(log, low, 1.0)), low)
         self._high = np.where(log, np.log(np.where(log, high, 1.0)), high)
-        self._listed = np.flatnonzero([not isinstance(v, Span) for v in lists])
-        listed = [v for v in lists if not isinstance(v, Span)]
-        self._counts = np.array([len(v) for v in listed], int)
-        most = max(self._counts, default=0)
-        self._values = np.array([(*v, *[v[-1]] * (most - len(v))) for v in listed])
+        listed = dict.fromkeys(v for v in lists if not isinstance(v, Span))
+        self._listed = [
+            (np.array(v), np.flatnonzero([other == v for other in lists])) for v in listed
+        ]
 
     def share(self, values: Floats) -> Floats:
         """Where values lie between the least and the most, from 0 to 1, shape (..., P)."""
         at = np.where(self._log, np.log(np.maximum(np.where(self._log, values, 1.0), 1e-9)), values)
         width = np.where(self._high > self._low, self._high - self._low, 1.0)
-        return np.clip((at - self._low) / width, 0.0, 1.0)
+        share: Floats = np.clip((at - self._low) / width, 0.0, 1.0)
+        for known, columns in self._listed:
+            even = np.linspace(0, 1, len(known))
+            share[..., columns] = np.interp(values[..., columns], known, even)
+        return share
 
     def values(self, share: Floats) -> Floats:
         """Values at shares from 0 to 1; of those that are a list, the one that is nearest."""
         at = self._low + share * (self._high - self._low)
         found: Floats = np.where(self._log, np.exp(np.where(self._log, at, 0.0)), at)
-        if len(self._listed):
-            number = np.rint(share[:, self._listed] * (self._counts - 1)).astype(int)
-            found[:, self._listed] = self._values[np.arange(len(self._listed)), number]
+        for known, columns in self._listed:
+            number = np.rint(share[:, columns] * (len(known) - 1)).astype(int)
+            found[:, columns] = known[number]
         return found
 
 

@@ -81,7 +81,10 @@ class Observer:
             "cell": [(c,) for c in cells],
             "slice": [(c, s) for c in cells for s in slices],
             "ue": [(u,) for u in network.ue_names],
-            "link": [(n,) for n in network.link_names],
+            "link": [
+                (name, f"{start}-{end}")
+                for name, (start, end) in zip(network.link_names, network.link_ends, strict=True)
+            ],
             "edge": [(e,) for e in network.edge_names],
             "application": [(a,) for a in network.application_names],
         }

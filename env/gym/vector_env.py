@@ -18,7 +18,7 @@ from calibration.network import network_of
 from calibration.rolling import Moment, Roll
 from calibration.trajectory import Controls, Table
 from env.backends.starts import start_of
-from env.backends.surrogate import KPI_STREAM, moment_of
+from env.backends.surrogate import KPI_STREAM, start_moment
 from env.errors import EnvUserError
 from env.gym.knobs import Gather, Knobs
 from env.gym.networks import Model, Networks, check_positive
@@ -142,7 +142,10 @@ class ControlVectorEnv(VectorEnv[Floats32, Floats32, NDArray[Any]]):
         self._worlds, moments = [], []
         for k, block in enumerate(self._blocks):
             n = block.stop - block.start
-            start, history = _start(self.scenario, seed + k)
+            start, history = (
+                start_moment(self.scenario, seed + k),
+                start_of(self.scenario, seed + k),
+            )
             world = World(network, seed + k, history, controls)
             rng = np.random.default_rng([int(self.scenario.config_hash(), 16), seed + k, n])
             self._worlds.append(world if n == 1 else world.copies(n, rng))
@@ -169,12 +172,6 @@ class ControlVectorEnv(VectorEnv[Floats32, Floats32, NDArray[Any]]):
 
 
 _default_model = lru_cache(maxsize=1)(ExperimentModel.load)
-
-
-@lru_cache(maxsize=256)
-def _start(scenario: ScenarioConfig, seed: int) -> tuple[Moment, list[Any]]:
-    history = start_of(scenario, seed)
-    return moment_of(scenario, seed, history), history
 
 
 def _repeated(moment: Moment, n: int) -> Moment:
