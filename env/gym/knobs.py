@@ -92,9 +92,17 @@ def _place(network: Network, range_: ControlRange) -> Place:
 
 def read_state(chosen: Sequence[Place], state: ControlState) -> Floats:
     """Controls as numbers, shape (1, P)."""
-    values = [state.get(place.path) for place in chosen]
+    values = [_get(state, place.path) for place in chosen]
     numbers = [p.words.index(v) if p.words else v for p, v in zip(chosen, values, strict=True)]
     return np.array([numbers], float)
+
+
+def _get(state: ControlState, path: str) -> Any:
+    """A control that is known to be there."""
+    node: Any = state
+    for name in path.split("."):
+        node = node[name] if isinstance(node, dict) else getattr(node, name)
+    return node
 
 
 class Gather:

@@ -44,6 +44,7 @@ class Session:
         self.environment.advance = advance
         self._scenario = backend.scenario
         self._observer = observer_of(backend.scenario)
+        self._utility: tuple[int, float] | None = None
         self._at_start = self._verdicts()
         self._progress = self._mean_progress()
 
@@ -74,8 +75,11 @@ class Session:
     @property
     def utility(self) -> float:
         """Of the last interval."""
-        read = reader_of_kpis(self._scenario, self.environment.backend.history[-1])
-        return float(utility_of(self._scenario).of(read)[0])
+        interval = self.environment.backend.interval
+        if self._utility is None or self._utility[0] != interval:
+            read = reader_of_kpis(self._scenario, self.environment.backend.history[-1])
+            self._utility = interval, float(utility_of(self._scenario).of(read)[0])
+        return self._utility[1]
 
     @property
     def terminated(self) -> bool:
