@@ -3,8 +3,9 @@
 
 In each step every agent chooses a call, or none, and a word for the others. The calls are made one
 after the other in the order of `possible_agents`, so that a later one may be refused for what an
-earlier one did; then one interval passes for all. Words are heard in the next step. All agents get
-the reward of the team, which is that of `SixG/Tools-v1`, and end together.
+earlier one did; then one interval passes for all, or as many as the task says. Words are heard in
+the next step. All agents get the reward of the team, which is that of `SixG/Tools-v1`, and end
+together.
 
 `parallel_env` is that environment; `env` is the same one in turns (AEC): agents choose one after
 the other without seeing what those before them chose, and time passes after the last.
@@ -147,7 +148,7 @@ class ToolParallelEnv(ParallelEnv[str, Floats32, Actions]):
             self._rng, _ = seeding.np_random(seed)
         self._end()
         backend = self._networks.make(self._networks.seed(seed, self._rng))
-        self._session = Session(backend, self.task, self._steps, advance=0)
+        self._session = Session(backend, self.task, self._steps, together=True)
         self.agents = list(self.possible_agents)
         self._said = dict.fromkeys(self.possible_agents, 0)
         self._show()

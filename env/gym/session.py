@@ -22,26 +22,32 @@ Floats32 = NDArray[np.float32]
 
 
 class Session:
-    """An episode that one or several agents play, interval by interval.
+    """An episode that one or several agents play, step by step.
 
-    With a task, what an interval is worth is the progress that it makes: the change of the mean
+    In a step one interval passes, or as many as the task lets pass after a change.
+
+    With a task, what a step is worth is the progress that it makes: the change of the mean
     progress of the predicates of the goal, plus 1 on success, minus 1 where a constraint breaks. A
     predicate has progress 1 where it holds, 0 where the episode began, and what lies between in
-    proportion to its margin, down to -1. Without a task, an interval is worth its utility.
+    proportion to its margin, down to -1. Without a task, a step is worth the utility of its
+    interval.
 
     Args:
         backend: a network that nothing was done to; the session closes it.
         task: to be reached, if there is one.
-        steps: intervals after which the episode is cut short.
-        advance: intervals that pass after a call that configures; 0 where several agents call in
-            the same interval.
+        steps: after which the episode is cut short.
+        together: whether several agents call in the same step; else each call is a step.
     """
 
-    def __init__(self, backend: Backend, task: Task | None, steps: int, advance: int = 1) -> None:
+    def __init__(
+        self, backend: Backend, task: Task | None, steps: int, together: bool = False
+    ) -> None:
         self.task, self._steps, self._done = task, steps, 0
         self.attempt = Attempt(task, backend) if task else None
         self.environment = self.attempt.environment if self.attempt else Environment(backend)
-        self.environment.advance = advance
+        self._intervals = task.advance if task else 1
+        if together:
+            self.environment.advance = 0
         self._scenario = backend.scenario
         self._observer = observer_of(backend.scenario)
         self._utility: tuple[int, float] | None = None
@@ -57,14 +63,14 @@ class Session:
         return self.environment.call(*call, agent=agent, scope=within(self.task, scope or Scope()))
 
     def end_step(self, interval: int) -> float:
-        """Let an interval pass, unless one has since a step began, and say what it was worth.
+        """Let time pass, unless it has since a step began, and say what the step was worth.
 
         Args:
             interval: intervals done when the step began.
         """
         environment = self.environment
         if environment.backend.interval == interval and not environment.over:
-            environment.run_on(1)
+            environment.run_on(self._intervals)
         self._done += 1
         if self.attempt is None:
             return self.utility

@@ -26,12 +26,13 @@ STEPS = 50
 
 
 class ToolEnv(gymnasium.Env[Floats32, NDArray[np.int64]]):
-    """An agent calls configuration tools, one or none in each interval.
+    """An agent calls configuration tools, one or none in each step.
 
     The action is a choice of each dimension of `actions.dimensions`: tool, elements, values. The
     observation has figures from 0 to 1, or -1 where nothing is known; `observation_names` says
-    which. Each step lets one interval pass, also after a call that is refused; the answer of the
-    call is in the info. Rewards, termination and truncation are those of `Session`.
+    which. Each step lets one interval pass, or as many as the task says, also after a call that is
+    refused; the answer of the call is in the info. Rewards, termination and truncation are those of
+    `Session`.
 
     Args:
         scenario: of an open-ended episode; a scenario, a packaged one's name, or a YAML file.

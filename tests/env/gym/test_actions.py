@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from env.backends.starts import start_of
-from env.environment import changes_of
 from env.errors import ToolError
 from env.gym.actions import BINS, HOLD, ToolActions, entries_of
 from env.tools import TOOLS
+from env.tools.proposing import changes_of
 from env.view import Scope, View
 from ns3_scenarios.control_ranges import Span, control_ranges
 from ns3_scenarios.controls import ControlState

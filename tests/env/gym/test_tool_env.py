@@ -89,6 +89,15 @@ def test_goal_that_is_reached_ends_the_episode(make_power_task: Any) -> None:
     assert info["interval"] == 3
 
 
+def test_a_step_takes_as_long_as_the_task_says(make_power_task: Any) -> None:
+    env = ToolEnv(task=make_power_task(advance=3))
+    _, start = env.reset(seed=1)
+    for taken in ("hold", POWER, "rollback_change(change_id)"):
+        *_, info = env.step(action(env, taken, value_0=5, change_id=0))
+        assert info["interval"] == start["interval"] + 3
+        start = info
+
+
 def test_broken_constraint_ends_the_episode(make_power_task: Any) -> None:
     served = {
         "kind": "kpi",
