@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibration.network import Floats
-from env.gym.observing import Read, full_power_w, observer_of, reader_of_kpis
+from env.backends.starts import start_of
+from env.gym.knobs import read_state
+from env.gym.observing import UNKNOWN, Read, full_power_w, observer_of, reader_of_kpis
 from env.gym.utility import ENERGY_WEIGHT, utility_of
-from env.kpis import Kpis
+from ns3_scenarios.controls import ControlState
 from ns3_scenarios.library import load_scenario
 
 QUICKSTART, DENSE = load_scenario("quickstart"), load_scenario("fr3_wideband")
@@ -68,11 +70,12 @@ def test_elastic_traffic_counts_by_its_rate() -> None:
 
 def test_what_is_not_known_is_told_from_nothing() -> None:
     observer = observer_of(QUICKSTART)
-    kpis = Kpis(0, 200.0, lambda table: {"slice": np.array(["embb", "urllc", "mmtc"])}
-                if table == "network" else {"cell": np.array(QUICKSTART.cell_ids)}
-                if table == "cell" else {"ue": np.array(QUICKSTART.ue_ids)}
-                if table == "ue" else {"x": np.zeros(100)})  # fmt: skip
-    read = reader_of_kpis(QUICKSTART, kpis)
-    assert np.isnan(read("network", "latency_ms")).all()
-    seen = observer._scaled(read("network", "latency_ms"), "budget")
-    assert np.isnan(seen).all()
+    controls = read_state(observer.places, ControlState.initial(QUICKSTART))
+    n_kpis = len(observer.names) - len(observer.places)
+    start = reader_of_kpis(QUICKSTART, start_of(QUICKSTART, 1)[-1])
+    for value, seen in ((np.nan, UNKNOWN), (0.0, 0.0)):
+        figures = observer.see(lambda t, c, v=value: np.full_like(start(t, c), v), controls)[0]
+        pcts = [i for i, name in enumerate(observer.names[:n_kpis]) if name.endswith("_pct")]
+        assert len(pcts) > 20
+        assert (figures[pcts] == seen).all()
+        assert (figures[n_kpis:] >= 0).all()
