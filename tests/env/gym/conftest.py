@@ -36,11 +36,11 @@ def make_power_task() -> Any:
 
 @pytest.fixture
 def energy_task() -> Task:
-    """Bring the power of all cells below what they take at the start, from a wasteful setting."""
+    """Bring the power of all cells down from a wasteful setting."""
     return Task.model_validate(
         {
             "name": "save_energy",
-            "intent": "Take less than 1100 W in all, and keep urllc within 10 ms.",
+            "intent": "Take 900 W or less in all cells.",
             "scenario": "quickstart",
             "settings": (ControlChange(path="cells.*.tx_power_dbm", value=41.0).model_dump(),),
             "goal": (
