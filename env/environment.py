@@ -36,7 +36,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Event:
-    """One call in the log of an episode; without a tool, time that passed."""
+    """One call in the log of an episode; without a tool, time that passed, maybe under changes."""
 
     agent: str
     tool: str
@@ -134,11 +134,7 @@ class Environment:
         except ToolError as error:
             ok, content = False, error.answer()
         answer = Answer(name, ok, content, self.backend.interval)
-        made = tuple(
-            ControlChange(interval=change.interval, path=setting.path, value=setting.after)
-            for change in self.changes[n_changes:]
-            for setting in change.settings
-        )
+        made = self._made_after(n_changes)
         self._log(Event(agent, name, arguments, answer, self.backend.served_by, made))
         if not self.over and self.n_calls >= self.max_calls:
             self.over = f"all {self.max_calls} calls were used"
@@ -148,6 +144,27 @@ class Environment:
     def n_calls(self) -> int:
         """Calls so far, without those that came when it was over."""
         return sum(bool(event.tool) for event in self.events)
+
+    def configure(self, changes: Sequence[ControlChange], *, agent: str = "") -> None:
+        """Set controls without a tool, all together as one change, and run on.
+
+        Args:
+            changes: at least one.
+            agent: who makes them.
+
+        Raises:
+            ToolError: the episode is over, or the task forbids it. Nothing is changed.
+            ControlError: a change is impossible. Nothing is changed.
+            BackendError: the backend has failed.
+        """
+        if self.over:
+            raise ToolError("episode_over", f"the episode is over: {self.over}")
+        first, n_changes = self.backend.interval, len(self.changes)
+        self._change(self.view(), "", {}, Proposal(tuple(changes)))
+        answer = Answer("", True, {}, self.backend.interval)
+        passed = {"intervals": self.backend.interval - first}
+        made = self._made_after(n_changes)
+        self._log(Event(agent, "", passed, answer, self.backend.served_by, made))
 
     def run_on(self, n: int = 1) -> None:
         """Let time pass without a call, until the episode is over.
@@ -170,6 +187,14 @@ class Environment:
                 self.backend.advance(1)
                 self.over = self.judge()
 
+    def _made_after(self, n_changes: int) -> tuple[ControlChange, ...]:
+        """What was set by all changes but the first ones."""
+        return tuple(
+            ControlChange(interval=change.interval, path=setting.path, value=setting.after)
+            for change in self.changes[n_changes:]
+            for setting in change.settings
+        )
+
     def _log(self, event: Event) -> None:
         self.events.append(event)
         for listener in self.listeners:
@@ -181,7 +206,7 @@ class Environment:
         try:
             found = tool.run(view, parsed)
             if isinstance(found, Proposal):
-                return self._change(view, tool, arguments, found)
+                return self._change(view, tool.name, arguments, found)
         except ControlError as error:
             raise ToolError("not_allowed", str(error)) from None
         assert isinstance(found, Result)
@@ -202,9 +227,9 @@ class Environment:
         return TOOLS[name]
 
     def _change(
-        self, view: View, tool: Tool, arguments: dict[str, Any], proposal: Proposal
+        self, view: View, tool: str, arguments: dict[str, Any], proposal: Proposal
     ) -> dict[str, Any]:
-        change, after = proposed(view, tool.name, arguments, proposal)
+        change, after = proposed(view, tool, arguments, proposal)
         if self.guard:
             self.guard(view, after)
         self.backend.apply(proposal.changes)

@@ -105,6 +105,8 @@ def play_again(
                 return
             if call.tool:
                 environment.call(call.tool, call.arguments, agent=call.agent, scope=scope)
+            elif call.changes:
+                environment.configure(call.changes, agent=call.agent)
             else:
                 environment.run_on(call.arguments["intervals"])
 

@@ -87,3 +87,50 @@ def mcp(
         port=port,
         token=read_token(token_env, token_file) if http else "",
     )
+
+
+@serve_app.command()
+def ns3gym(
+    what: Annotated[
+        str,
+        typer.Argument(metavar="SCENARIO|TASK", help="Name or YAML file of a scenario or a task."),
+    ],
+    backend: BackendOption = "surrogate",
+    seed: SeedOption = 1,
+    model: ModelOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where episodes are kept.", show_default="nowhere")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address of the agent.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="That the agent binds.")] = 5555,
+    max_episodes: Annotated[int, typer.Option(min=1, help="After which it ends.")] = 1000,
+    max_intervals: Annotated[int, typer.Option(min=1, help="Of an episode.")] = 50,
+    max_refused: Annotated[int, typer.Option(min=1, help="Unusable actions of an episode.")] = 100,
+    max_message_bytes: Annotated[int, typer.Option(min=1, help="Of a message.")] = 1_048_576,
+    wait_s: Annotated[float, typer.Option(help="Longest wait for an agent.")] = 600.0,
+    action_s: Annotated[float, typer.Option(help="Longest wait for an action.")] = 600.0,
+) -> None:
+    """Be the simulation of an ns3-gym agent, which binds and is connected to.
+
+    Episode n has the seed plus n. It ends where no agent begins another episode.
+    """
+    from env.errors import EnvUserError
+    from env.playing import Begun, begin
+
+    try:
+        from env.interfaces.ns3gym.serving import Limits, serve_ns3gym
+    except ModuleNotFoundError:
+        raise EnvUserError(
+            "sixg serve ns3gym needs the extra `ns3gym`: install sixg-agent-gym[ns3gym]"
+        ) from None
+
+    task, scenario = task_or_scenario(what)
+    limits = Limits(max_episodes, max_intervals, max_refused, max_message_bytes, wait_s, action_s)
+
+    def start(number: int) -> Begun:
+        make = maker(backend, scenario, seed + number, model)
+        return begin(make, task, agent="ns3gym", episodes=out, model=str(model or ""))
+
+    serve_ns3gym(
+        start, host=host, port=port, limits=limits, say=lambda text: typer.echo(text, err=True)
+    )
