@@ -15,6 +15,8 @@ from env.interfaces.ns3gym.messages import MalformedError, parse
 
 POLL_MS = 200
 """How often the health of the other end is asked for."""
+LINGER_MS = 500
+"""For the last message to leave."""
 MAX_MESSAGE_BYTES = 1_048_576
 
 
@@ -50,7 +52,7 @@ class Wire:
         self._max_message_bytes = max_message_bytes
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.REQ if role == "simulation" else zmq.REP)
-        self._socket.linger = 0
+        self._socket.linger = LINGER_MS
         self._socket.maxmsgsize = max_message_bytes
         self._socket.immediate = True  # nothing is sent before the other end is there
         self._monitor = self._socket.get_monitor_socket(
@@ -58,6 +60,7 @@ class Wire:
         )
         self._connections: set[int] = set()
         self._met = self._gone = False
+        self._n_broken = 0
         try:
             if role == "simulation":
                 self._socket.connect(f"tcp://{host}:{port}")
@@ -123,14 +126,19 @@ class Wire:
             self._follow()
             if self._gone and not self._socket.poll(0, event):
                 raise PeerError(
-                    f"the {self._peer} at {self.address} has gone"
-                    f"{self._sick()}, or sent more than {self._max_message_bytes} bytes"
+                    f"the {self._peer} at {self.address} has gone{self._sick()}, or sent more "
+                    f"than the {self._max_message_bytes} bytes that are allowed"
                 )
             if sick := self._sick():
                 raise PeerError(f"the {self._peer} of {self.address} has ended{sick}")
             if left_s <= 0:
+                broken = (
+                    f"; {self._n_broken} connections broke, as messages of more than the "
+                    f"{self._max_message_bytes} bytes that are allowed make them"
+                )
                 raise PeerError(
                     f"no {self._peer} at {self.address} has {what} within {within_s:g} s"
+                    f"{broken if self._n_broken else ''}"
                 )
 
     def _sick(self) -> str:
@@ -147,6 +155,7 @@ class Wire:
         while self._monitor.poll(0):
             event = recv_monitor_message(self._monitor)
             if event["event"] == zmq.EVENT_DISCONNECTED:
+                self._n_broken += event["value"] in self._connections
                 self._connections.discard(event["value"])
                 # The socket connects anew by itself, which does not bring the peer's state back.
                 self._gone |= self._met and not self._connections
