@@ -176,14 +176,15 @@ class Agent:
         return settings
 
 
-def main(n_episodes: int, first: float) -> None:
+def main(n_episodes: int, first: float, port: int = 0) -> None:
     """Hold all controls but the first, which is set.
 
     Args:
         n_episodes: to play.
         first: value of the first control.
+        port: to bind.
     """
-    agent = Agent()
+    agent = Agent(port)
     print(agent.port, flush=True)
     for number in range(n_episodes):
         if number:
@@ -200,4 +201,4 @@ def main(n_episodes: int, first: float) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]))
+    main(int(sys.argv[1]), float(sys.argv[2]), *map(int, sys.argv[3:]))

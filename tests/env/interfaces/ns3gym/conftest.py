@@ -4,7 +4,9 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -56,9 +58,43 @@ def serve(run: Run) -> Run:
     return lambda *arguments: run(SIXG, "serve", "ns3gym", *arguments)
 
 
+@dataclass(frozen=True)
+class Server:
+    """`sixg serve ns3gym quickstart`, which serves one episode after the other."""
+
+    port: int
+    max_refused: int
+    stderr: Path
+
+    def has_said(self, words: str) -> bool:
+        """Whether something is on its standard error, or soon will be."""
+        for _ in range(100):
+            if words in self.stderr.read_text():
+                return True
+            time.sleep(0.1)
+        return False
+
+
+@pytest.fixture(scope="session")
+def server(by_hand: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    agent = by_hand.Agent()
+    agent.close()
+    found = Server(agent.port, 500, tmp_path_factory.mktemp("ns3gym") / "stderr")
+    limits = ["--max-refused", found.max_refused, "--max-message-bytes", 5000, "--action-s", 5]
+    with found.stderr.open("w") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, SIXG, "serve", "ns3gym", "quickstart",
+             "--port", str(found.port), *map(str, limits)],
+            stderr=stderr,
+        )  # fmt: skip
+        yield found
+        process.kill()
+        process.wait()
+
+
 @pytest.fixture
-def agent(by_hand: ModuleType) -> Iterator[Any]:
-    """An agent in this process; the simulation is in another."""
-    found = by_hand.Agent()
+def agent(by_hand: ModuleType, server: Server) -> Iterator[Any]:
+    """An agent in this process, of the server in another."""
+    found = by_hand.Agent(server.port)
     yield found
     found.close()

@@ -4,11 +4,8 @@
 from __future__ import annotations
 
 import struct
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from subprocess import DEVNULL, Popen
 from types import ModuleType
 from typing import Any
 
@@ -17,9 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from env.interfaces.ns3gym.messages import EnvActMsg, MalformedError, box_values, parse
-
-Run = Callable[..., Popen[str]]
-SIXG = Path(__file__).resolve().parents[4] / "sixg.py"
 
 
 @dataclass
@@ -48,17 +42,11 @@ class Episode:
 
 
 @pytest.fixture(scope="module")
-def episode(by_hand: ModuleType) -> Iterator[Episode]:
-    """One that takes any number of unusable actions."""
-    agent = by_hand.Agent()
-    arguments = ["serve", "ns3gym", "quickstart", "--port", agent.port, "--max-refused", 10**9]
-    server = Popen([sys.executable, SIXG, *map(str, arguments)], text=True, stderr=DEVNULL)
+def episode(by_hand: ModuleType, server: Any) -> Iterator[Episode]:
+    agent = by_hand.Agent(server.port)
     agent.begin()
     yield Episode(agent, agent.state())
-    agent.stop()
     agent.close()
-    server.kill()
-    server.wait()
 
 
 def in_action(by_hand: ModuleType, container: bytes) -> bytes:
@@ -128,37 +116,29 @@ def test_good_action_still_counts(episode: Episode) -> None:
     assert (episode.state["info"]["interval"], episode.state["info"]["error"]) == (before + 1, "")
 
 
-def test_unusable_actions_are_limited(agent: Any, serve: Run) -> None:
-    serve("quickstart", "--port", agent.port, "--max-refused", 3)
+def test_other_episodes(by_hand: ModuleType, episode: Episode, server: Any) -> None:
+    """Each with an agent of its own, when the one above is over."""
+    agent = episode.agent
+    agent.rebind()
     agent.begin()
-    for refused in range(3):
-        assert agent.state()["over"] == 0, refused
+    for _ in range(server.max_refused):
+        assert agent.state()["over"] == 0
         agent.socket.send(b"\xff")
     last = agent.state()
     assert (last["over"], last["reason"]) == (1, 0)
-    assert last["info"]["over"] == "3 actions could not be used"
+    assert last["info"]["over"] == f"{server.max_refused} actions could not be used"
 
-
-def test_oversized_action_ends_the_episode(agent: Any, serve: Run) -> None:
-    server = serve(
-        "quickstart", "--port", agent.port, "--max-message-bytes", 5000, "--max-episodes", 1
-    )
+    agent.rebind()
     agent.begin()
     agent.state()
     agent.socket.send(struct.pack("5001x"))
-    _, said = server.communicate(timeout=30)
-    assert server.returncode == 0
-    assert "sent more than the 5000 bytes that are allowed" in said
+    assert server.has_said("sent more than the 5000 bytes that are allowed")
 
-
-def test_unusable_acknowledgement_begins_nothing(agent: Any, serve: Run) -> None:
-    server = serve("quickstart", "--port", agent.port, "--max-episodes", 1)
+    agent.rebind()
     for answer in (b"\xff", b""):
         agent.socket.recv()
         agent.socket.send(answer)
     agent.begin()
     assert agent.state()["info"]["interval"] == 2
-    agent.stop()
-    _, said = server.communicate(timeout=30)
-    assert "turned away: 1 bytes are no SimInitAck" in said
-    assert "turned away: the agent's SimInitAck is not done" in said
+    assert server.has_said("turned away: 1 bytes are no SimInitAck")
+    assert server.has_said("turned away: the agent's SimInitAck is not done")
