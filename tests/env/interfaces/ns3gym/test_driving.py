@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from gymnasium.utils.env_checker import check_env
 from env.errors import BackendError, EnvUserError
 from env.interfaces.ns3gym.driving import Ns3GymEnv
 
+SIXG = Path(__file__).resolve().parents[4] / "sixg.py"
 SIMULATION = Path(__file__).parent / "simulation.py"
 FIVE = (np.array([5.0], np.float32), (0,))
 FLOOD = (np.array([0.0], np.float32), (2,))
@@ -83,6 +85,22 @@ def test_command_may_say_where_port_and_seed_go() -> None:
     python = f"{sys.executable} {SIMULATION} ok --openGymPort={{port}} --simSeed={{seed}}"
     with Ns3GymEnv(["sh", "-c", f"{python}; true"], seed=7) as env:
         assert env.reset()[1]["sim_seed"] == 7
+
+
+def test_it_drives_what_we_serve() -> None:
+    """Both ends are ours, each in a process of its own."""
+    served = ["serve", "ns3gym", "quickstart", "--port", "{port}", "--seed", "{seed}"]
+    with Ns3GymEnv([sys.executable, str(SIXG), *served, "--max-intervals", "3"], seed=4) as env:
+        observation, info = env.reset()
+        assert isinstance(env.action_space, spaces.Box)
+        assert json.loads(info["info"])["seed"] == 4
+        n = len(env.action_space.sample())
+        for step in range(1, 4):
+            assert env.observation_space.contains(observation)
+            observation, reward, terminated, truncated, info = env.step(observation[-n:])
+            assert 0 <= reward <= 1
+            assert json.loads(info["info"])["error"] == ""
+            assert (terminated, truncated) == (False, step == 3)
 
 
 def test_action_outside_the_space_is_not_sent() -> None:
