@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any, Literal, Self
@@ -54,7 +55,6 @@ class Wire:
         self._socket = self._context.socket(zmq.REQ if role == "simulation" else zmq.REP)
         self._socket.linger = LINGER_MS
         self._socket.maxmsgsize = max_message_bytes
-        self._socket.immediate = True  # nothing is sent before the other end is there
         self._monitor = self._socket.get_monitor_socket(
             zmq.EVENT_CONNECTED | zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
         )
@@ -94,10 +94,12 @@ class Wire:
         Raises:
             PeerError: the other end is not there.
         """
-        frame = message.SerializeToString()
-        self._wait(zmq.POLLOUT, within_s, "connected")
-        self._socket.send(frame)
+        self._wait(False, within_s, "connected")
         self._meet()
+        try:
+            self._socket.send(message.SerializeToString(), zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            raise PeerError(f"nothing can be sent to {self.address}: {error.strerror}") from None
 
     def receive(self, kind: Any, within_s: float) -> Any:
         """Wait for a message.
@@ -110,25 +112,29 @@ class Wire:
             MalformedError: something else came; it counts as received.
             PeerError: nothing came in time, or nothing can come any more.
         """
-        self._wait(zmq.POLLIN, within_s, f"sent {kind.DESCRIPTOR.name}")
+        self._wait(True, within_s, f"sent {kind.DESCRIPTOR.name}")
         frames = self._socket.recv_multipart()
         self._meet()
         if len(frames) != 1:
             raise MalformedError(f"{len(frames)} frames came where one must")
         return parse(kind, frames[0])
 
-    def _wait(self, event: int, within_s: float, what: str) -> None:
+    def _wait(self, to_read: bool, within_s: float, what: str) -> None:
+        """Wait for a message to read, or for somebody to send to."""
         deadline_s = time.monotonic() + within_s
         while True:
-            left_s = deadline_s - time.monotonic()
-            if self._socket.poll(max(0, min(POLL_MS, int(1e3 * left_s))), event):
-                return
             self._follow()
-            if self._gone and not self._socket.poll(0, event):
+            if to_read and self._socket.poll(0):  # what came before the end still counts
+                return
+            if self._gone:
+                time.sleep(POLL_MS * 1e-3)  # a process loses its sockets before it has ended
                 raise PeerError(
                     f"the {self._peer} at {self.address} has gone{self._sick()}, or sent more "
                     f"than the {self._max_message_bytes} bytes that are allowed"
                 )
+            if self._connections and not to_read:
+                return
+            left_s = deadline_s - time.monotonic()
             if sick := self._sick():
                 raise PeerError(f"the {self._peer} of {self.address} has ended{sick}")
             if left_s <= 0:
@@ -140,6 +146,8 @@ class Wire:
                     f"no {self._peer} at {self.address} has {what} within {within_s:g} s"
                     f"{broken if self._n_broken else ''}"
                 )
+            source = self._socket if to_read else self._monitor
+            source.poll(min(POLL_MS, math.ceil(1e3 * left_s)))
 
     def _sick(self) -> str:
         why = self._health()
@@ -149,6 +157,7 @@ class Wire:
         """From now on, losing the last connection is the end."""
         self._follow()
         self._met = True
+        self._gone |= not self._connections
 
     def _follow(self) -> None:
         """Take note of who has come and gone."""

@@ -117,7 +117,7 @@ def read_box_data(container: bytes) -> list[float]:
 class Agent:
     """Binds a port, and answers a simulation."""
 
-    def __init__(self, port: int = 0, patience_s: float = 30) -> None:
+    def __init__(self, port: int = 0, patience_s: float = 60) -> None:
         self._patience_s = patience_s
         self.port = port
         self.bind()
@@ -125,7 +125,7 @@ class Agent:
     def bind(self) -> None:
         self._context = zmq.Context()
         self.socket = self._context.socket(zmq.REP)
-        self.socket.linger = 0
+        self.socket.linger = 1000
         self.socket.rcvtimeo = int(1e3 * self._patience_s)
         self.socket.bind(f"tcp://*:{self.port or '*'}")
         endpoint = self.socket.last_endpoint
