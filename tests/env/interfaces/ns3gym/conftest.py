@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from env.backends.ns3 import Ns3Backend
+from ns3_scenarios.library import load_scenario
+
 SIXG = Path(__file__).resolve().parents[4] / "sixg.py"
 BY_HAND = Path(__file__).parent / "by_hand.py"
 
@@ -52,8 +55,14 @@ def run() -> Iterator[Run]:
         process.communicate()
 
 
+@pytest.fixture(scope="session")
+def compiled() -> None:
+    """The RAN model is, so that servers start within the patience of agents."""
+    Ns3Backend(load_scenario("quickstart"), 1).close()
+
+
 @pytest.fixture
-def serve(run: Run) -> Run:
+def serve(run: Run, compiled: None) -> Run:
     """Starts `sixg serve ns3gym`."""
     return lambda *arguments: run(SIXG, "serve", "ns3gym", *arguments)
 
@@ -76,7 +85,9 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server(by_hand: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(
+    by_hand: ModuleType, compiled: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     agent = by_hand.Agent()
     agent.close()
     found = Server(agent.port, 500, tmp_path_factory.mktemp("ns3gym") / "stderr")

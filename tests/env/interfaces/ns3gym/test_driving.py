@@ -87,7 +87,7 @@ def test_command_may_say_where_port_and_seed_go() -> None:
         assert env.reset()[1]["sim_seed"] == 7
 
 
-def test_it_drives_what_we_serve() -> None:
+def test_it_drives_what_we_serve(compiled: None) -> None:
     """Both ends are ours, each in a process of its own."""
     served = ["serve", "ns3gym", "quickstart", "--port", "{port}", "--seed", "{seed}"]
     with Ns3GymEnv([sys.executable, str(SIXG), *served, "--max-intervals", "3"], seed=4) as env:
