@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
 from calibration.validation import plots
 from calibration.validation.baselines import (
@@ -78,16 +78,24 @@ def _groups(gates: Iterable[GateResult]) -> dict[str, Counter[bool | None]]:
 
 @lru_cache(maxsize=1)
 def _template() -> Template:
+    environment = template_environment("calibration.validation")
+    environment.filters["heat"] = _heat
+    environment.globals["missed"] = _missed
+    return environment.get_template("page.html.j2")
+
+
+def template_environment(package: str) -> Environment:
+    """Templates of a package, with the style, the table of gates and the filters of all pages."""
+    places = dict.fromkeys((package, "calibration.validation"))
     environment = Environment(
-        loader=PackageLoader("calibration.validation", "."),
+        loader=ChoiceLoader([PackageLoader(place, ".") for place in places]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=plots.number, heat=_heat, verdict=_verdict)
-    environment.globals["missed"] = _missed
-    return environment.get_template("page.html.j2")
+    environment.filters.update(number=plots.number, verdict=_verdict)
+    return environment
 
 
 def _heat(nrmse: float | None) -> str:

@@ -25,6 +25,8 @@ class Ns3Backend:
     Args:
         scenario: what exists.
         seed: of all random streams.
+        redraw: seed of the random streams after the start, as `LiveSimulation.redraw` takes it, for
+            another draw of the same network; by default, streams go on.
 
     Raises:
         BackendError: NS-3 cannot be started.
@@ -33,7 +35,7 @@ class Ns3Backend:
     name: BackendName = "ns3"
     served_by: BackendName = "ns3"
 
-    def __init__(self, scenario: ScenarioConfig, seed: int) -> None:
+    def __init__(self, scenario: ScenarioConfig, seed: int, redraw: int | None = None) -> None:
         self.scenario = scenario
         self.seed = seed
         self._controls = ControlState.initial(scenario)
@@ -42,6 +44,10 @@ class Ns3Backend:
             self._live = LiveSimulation(scenario, seed)
         self.history: list[Kpis] = []
         self.advance(WARM_UP)
+        if redraw is not None:
+            with _told():
+                self._live.redraw(redraw)
+            self._orders.append(["redraw", redraw])
 
     @property
     def interval(self) -> int:
