@@ -108,6 +108,7 @@ def main() -> None:
 
     from calibration import cli as calibration_cli
     from env import cli as env_cli
+    from env.fidelity import cli as fidelity_cli
     from env.interfaces import cli as serving_cli
     from ns3_scenarios import cli
     from ns3_scenarios.errors import SixgError, UserError
@@ -121,6 +122,7 @@ def main() -> None:
     app.add_typer(cli.app)
     app.add_typer(calibration_cli.app)
     app.add_typer(env_cli.app)
+    app.add_typer(fidelity_cli.app)
     app.add_typer(serving_cli.app)
     try:
         app()

@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -225,6 +226,7 @@ def _play_one(case: Case, stage: Stage, setup: Setup) -> Ended:
             if played.outcome == "error" or played.path is None:
                 return Ended(case, stage, "error", played.reason, None)
             path = _path(case, stage, setup)
+            shutil.rmtree(path, ignore_errors=True)  # one that cannot be read
             os.replace(played.path, path)
             return Ended(case, stage, played.outcome, played.reason, path)
     except UserError:
