@@ -67,13 +67,14 @@ def fidelity(
     fails, or none could be judged.
     """
     from env.errors import EnvUserError
+
+    if not (scenario or task):
+        raise EnvUserError("no --scenario or --task is given; one is needed")
     from env.fidelity.comparing import fidelity as compare
     from env.fidelity.playing import Setup
     from experiment_model import DEFAULT_MODEL
 
-    subjects = _subjects(scenario or (), task or ())
-    if not subjects:
-        raise EnvUserError("no --scenario or --task is given; one is needed")
+    subjects = _subjects(scenario or [], task or [])
     setup = Setup(out, model or DEFAULT_MODEL, intervals)
     try:
         with progress_bar("episodes") as show:
@@ -101,7 +102,7 @@ def fidelity(
         raise typer.Exit(FAILED)
 
 
-def _subjects(scenarios: list[str] | tuple[()], tasks: list[str] | tuple[()]) -> list[Subject]:
+def _subjects(scenarios: list[str], tasks: list[str]) -> list[Subject]:
     from env.fidelity.playing import Subject
     from env.tasks import load_task
     from ns3_scenarios.library import load_scenario
