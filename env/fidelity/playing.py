@@ -119,8 +119,8 @@ def cases_of(subjects: Sequence[Subject], agents: Sequence[str], episodes: int) 
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             raise EnvUserError(f"{what}={twice[0]!r} is there twice; once is allowed")
-    for agent in agents:
-        make_agent(agent)
+    for subject, agent in itertools.product(subjects, agents):
+        make_agent(agent, subject.task)
     seeds = range(FIRST_SEED, FIRST_SEED + episodes)
     return [Case(*each) for each in itertools.product(subjects, agents, seeds)]
 
@@ -217,7 +217,7 @@ def _play_one(case: Case, stage: Stage, setup: Setup) -> Ended:
         with TemporaryDirectory(dir=setup.out, prefix=".playing-") as folder:
             played = play(
                 lambda: _backend(case, stage, setup.model),
-                make_agent(case.agent),
+                make_agent(case.agent, case.subject.task),
                 task=case.subject.task,
                 intervals=setup.intervals,
                 episodes=folder,
