@@ -5,8 +5,8 @@
     prediction = model.predict("cell", rows)
     prediction.mean, prediction.quantiles, prediction.in_distribution
 
-It imports numpy, XGBoost and pydantic only, and knows nothing of scenarios. `calibration` makes the
-models.
+It imports numpy, Numba, XGBoost and pydantic only, and knows nothing of scenarios. `calibration`
+makes the models.
 """
 
 from experiment_model.card import Card, Data, Gate

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from experiment_model.attribution import Attribution
 from experiment_model.errors import ModelError
-from experiment_model.rebuild import booster_of
 from experiment_model.schema import BoosterFile
 from experiment_model.trees import NotReadableError, read_trees
+from experiment_model.walking import Forest
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.float32]
@@ -22,9 +22,7 @@ Rows = NDArray[np.float32]
 class Boosters:
     """Several boosters whose outputs are the columns of one array.
 
-    They run on the calling thread. The threads of XGBoost wait for each other at every call, which
-    costs more than it gains as soon as anything else runs on the machine; rows for several cores
-    are better dealt out to processes.
+    They run on the calling thread; rows for several cores are best dealt out to processes.
 
     Args:
         specs: the boosters, which predict each KPI once.
@@ -45,21 +43,18 @@ class Boosters:
     ) -> None:
         self._shape = len(features), len(kpis)
         self._parts = [_Part(spec, files[spec.file], features, kpis) for spec in specs]
+        self._forest = Forest([(part.trees, part.columns) for part in self._parts], *self._shape)
 
     def predict(self, rows: Rows) -> Rows:
         """Sums of the leaves that rows fall into.
 
         Args:
-            rows: shape (n, f), contiguous.
+            rows: shape (n, f).
 
         Returns:
             Shape (n, k).
         """
-        result = np.empty((len(rows), self._shape[1]), np.float32)
-        if len(rows):  # XGBoost gives no rows another shape
-            for part in self._parts:
-                result[:, part.columns] = part.predict(rows)
-        return result
+        return self._forest.sums(rows)
 
     def explain(self, row: Rows) -> tuple[Floats, Floats]:
         """What the prediction of one row, of shape (f,), is made up of.
@@ -81,16 +76,10 @@ class _Part:
     ) -> None:
         self.columns = np.array([kpis.index(name) for name in spec.kpis])
         try:
-            self._trees = read_trees(data, features, len(spec.kpis))
+            self.trees = read_trees(data, features, len(spec.kpis))
         except NotReadableError as error:
             raise ModelError(f"{spec.file} {error}") from None
-        self._booster = booster_of(self._trees, len(features))
-
-    def predict(self, rows: Rows) -> Rows:
-        """Shape (n, outputs)."""
-        margin = self._booster.inplace_predict(rows, predict_type="margin", validate_features=False)
-        return np.asarray(margin, np.float32).reshape(len(rows), len(self.columns))
 
     @cached_property
     def attribution(self) -> Attribution:
-        return Attribution(self._trees)
+        return Attribution(self.trees)

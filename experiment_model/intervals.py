@@ -13,6 +13,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from experiment_model.compiling import vectorized
 from experiment_model.errors import ModelError
 from experiment_model.schema import Intervals
 
@@ -59,11 +60,22 @@ class Tables:
 
     def at_scores(self, scores: Floats, group: str) -> Floats:
         """Q at normal scores of each KPI, shape (n, k); beyond a table its first or last."""
-        columns = [
-            np.interp(column, self._at, quantiles)
-            for column, quantiles in zip(scores.T, self._of(group), strict=True)
-        ]
-        return np.stack(columns, axis=1)
+        return np.asarray(_between(scores, self._at, self._of(group)))
 
     def _of(self, group: str) -> Floats:
         return self._tables.get(group, self._tables[""])
+
+
+@vectorized("(float64[:], float64[:], float64[:, :], float64[:])", "(k),(p),(k,p)->(k)")
+def _between(scores, at, quantiles, found):  # type: ignore[no-untyped-def]
+    """Quantiles of each KPI at a score, linear between those of the table."""
+    for k in range(len(scores)):
+        right = np.searchsorted(at, scores[k], "right")
+        if right == 0:
+            found[k] = quantiles[k, 0]
+        elif right == len(at):
+            found[k] = quantiles[k, -1]
+        else:
+            left = right - 1
+            slope = (quantiles[k, right] - quantiles[k, left]) / (at[right] - at[left])
+            found[k] = slope * (scores[k] - at[left]) + quantiles[k, left]

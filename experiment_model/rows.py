@@ -24,7 +24,7 @@ class Columns(Protocol):
 
 
 def matrix(kind: str, features: Sequence[str], rows: ArrayLike | Columns) -> NDArray[np.float32]:
-    """Rows as a contiguous array.
+    """Rows as an array.
 
     Args:
         kind: of the rows, for messages.
@@ -39,7 +39,7 @@ def matrix(kind: str, features: Sequence[str], rows: ArrayLike | Columns) -> NDA
         ModelError: columns are missing, unknown, of different lengths, no numbers or infinite; or
             the array has another shape.
     """
-    if isinstance(rows, Columns):
+    if not isinstance(rows, np.ndarray) and isinstance(rows, Columns):
         result = _from_columns(kind, features, rows)
     else:
         result = _numbers(rows, f"rows of {kind}")
@@ -77,7 +77,7 @@ def _from_columns(kind: str, features: Sequence[str], rows: Columns) -> NDArray[
                 f"rows of {kind}: {name} has shape {column.shape}; all columns must have the same "
                 f"length, and {features[0]} has shape {n}"
             )
-    return np.ascontiguousarray(np.stack(columns, axis=1))
+    return np.stack(columns, axis=1)
 
 
 def _numbers(values: Any, where: str) -> NDArray[np.float32]:
@@ -86,7 +86,7 @@ def _numbers(values: Any, where: str) -> NDArray[np.float32]:
         if array.dtype.kind not in "biuf":
             array = array.astype(np.float64) if array.dtype.kind == "O" else _refuse(array)
         with np.errstate(over="ignore"):
-            return np.ascontiguousarray(array, np.float32)
+            return np.asarray(array, np.float32)
     except (TypeError, ValueError):
         raise ModelError(f"{where} must be numbers") from None
 

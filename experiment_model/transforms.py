@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from experiment_model.compiling import vectorized
 from experiment_model.schema import Kpi
 
 Floats = NDArray[np.float64]
@@ -34,10 +35,10 @@ class Transforms:
         self.offset = np.array([kpi.offset for kpi in kpis])
         self.lower = np.array([-np.inf if kpi.lower is None else kpi.lower for kpi in kpis])
         self.upper = np.array([np.inf if kpi.upper is None else kpi.upper for kpi in kpis])
-        self._log = np.flatnonzero([kpi.transform == "log" for kpi in kpis])
-        self._has_base = np.flatnonzero([kpi.base is not None for kpi in kpis])
+        self._is_log = np.array([kpi.transform == "log" for kpi in kpis])
+        self._most_z = np.where(self._is_log, MAX_LOG_Z, np.inf)
         self._base = np.array(
-            [features.index(kpi.base) for kpi in kpis if kpi.base is not None], int
+            [-1 if kpi.base is None else features.index(kpi.base) for kpi in kpis]
         )
 
     def to_z(self, values: ArrayLike) -> Floats:
@@ -46,16 +47,17 @@ class Transforms:
         Args:
             values: shape (n, k); NaN stays NaN.
         """
-        z = np.clip(np.asarray(values, np.float64), self.lower, self.upper) / self.scale
-        z[:, self._log] = np.log1p(z[:, self._log])
-        return np.asarray(z)
+        z = np.minimum(np.maximum(np.asarray(values, np.float64), self.lower), self.upper)
+        z /= self.scale
+        return np.asarray(np.log1p(z, out=z, where=self._is_log))
 
     def from_z(self, z: ArrayLike) -> Floats:
         """Values in units within the bounds, of z in shape (n, k)."""
-        values = np.array(z, np.float64)
-        values[:, self._log] = np.expm1(np.minimum(values[:, self._log], MAX_LOG_Z))
+        values = np.minimum(np.asarray(z, np.float64), self._most_z)
+        np.expm1(values, out=values, where=self._is_log)
         values *= self.scale
-        return np.clip(values, self.lower, self.upper, out=values)
+        np.maximum(values, self.lower, out=values)
+        return np.asarray(np.minimum(values, self.upper, out=values))
 
     def base_z(self, rows: NDArray[np.floating]) -> Floats:
         """First guesses that rows hold, as z, where a missing guess is 0 units.
@@ -66,7 +68,12 @@ class Transforms:
         Returns:
             Shape (n, k).
         """
-        base = np.zeros((len(rows), len(self.scale)))
-        guesses = rows[:, self._base]
-        base[:, self._has_base] = np.where(np.isnan(guesses), 0, guesses)
-        return self.to_z(base)
+        of_kpis = np.empty((len(self._base), len(rows)))
+        return self.to_z(_bases(rows, self._base, out=of_kpis.T))
+
+
+@vectorized("(float32[:], int64[:], float64[:])", "(f),(k)->(k)")
+def _bases(row, base, values):  # type: ignore[no-untyped-def]
+    for k in range(len(base)):
+        known = base[k] >= 0 and not np.isnan(row[base[k]])
+        values[k] = row[base[k]] if known else 0.0

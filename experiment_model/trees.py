@@ -125,6 +125,8 @@ def _trees(model: Any, n_features: int, n_outputs: int) -> Trees:
     reached[start] = True
     leaf = np.flatnonzero(reached & (left < 0))
     condition = nodes["split_conditions"].astype(np.float32)
+    inner = reached & (left >= 0)
+    _must(not np.isnan(condition[inner]).any(), "has thresholds that are not numbers")
     if n_outputs == 1:
         value = condition[leaf][:, None]
     else:

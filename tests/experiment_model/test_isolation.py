@@ -30,14 +30,18 @@ ABSENT = [
     "pyarrow",
     "sklearn",
 ]
-OWN = {"experiment_model", "numpy", "pydantic", "xgboost"}
+OWN = {"experiment_model", "numba", "numpy", "pydantic", "xgboost"}
 BROUGHT_ALONG = {
     "annotated_types",
+    "cffi",
     "cython_runtime",
+    "llvmlite",
+    "pycparser",
     "pydantic_core",
     "scipy",
     "typing_extensions",
     "typing_inspection",
+    "yaml",
 }
 """Imported by those themselves."""
 
@@ -55,7 +59,7 @@ def imported(program: str, *arguments: str) -> set[str]:
     return names - sys.stdlib_module_names
 
 
-def test_nothing_but_numpy_xgboost_and_pydantic_is_needed(folder: Path) -> None:
+def test_nothing_but_numpy_numba_xgboost_and_pydantic_is_needed(folder: Path) -> None:
     loaded = imported(f"ABSENT = {ABSENT}\n{PROGRAM}", str(folder))
     at_start = imported("import sys; print(*(n.partition('.')[0] for n in sys.modules))")
     assert loaded >= OWN

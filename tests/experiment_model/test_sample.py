@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiment_model import ExperimentModel, ModelError
+from experiment_model.intervals import Tables
 
 N = 20_000
 
@@ -34,6 +35,17 @@ def test_equal_random_states_give_equal_samples_within_the_tables(
     assert (first.values <= prediction.quantile(0.995)).all()
     other = model.sample("cell", rows, np.random.default_rng(seed + 1), group)
     assert (other.values != first.values).any()
+
+
+def test_residuals_are_linear_between_the_scores_of_a_table(model: ExperimentModel) -> None:
+    kpis = [kpi.name for kpi in model.kpis("cell")]
+    intervals = model.spec.kinds["cell"].intervals
+    at = [NormalDist().inv_cdf(p) for p in intervals.probabilities]
+    scores = np.random.default_rng(3).normal(scale=2, size=(500, len(kpis)))
+    scores[0], scores[1] = at[0], at[-1]
+    expected = [np.interp(scores[:, k], at, intervals.tables[""][n]) for k, n in enumerate(kpis)]
+    found = Tables(intervals, kpis).at_scores(scores, "")
+    np.testing.assert_array_equal(found, np.stack(expected, 1))
 
 
 def test_samples_are_distributed_as_the_quantiles_say(model: ExperimentModel, parts: Any) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Boosters of strangers: nothing that could lead XGBoost astray is let through."""
+"""Trees predict what XGBoost predicts, and boosters of strangers lead nobody astray."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from experiment_model import BoosterFile, ModelError
 from experiment_model.boosters import Boosters
-from experiment_model.rebuild import booster_of
 from experiment_model.trees import Trees, read_trees
 from experiment_model.ubjson import read_ubjson, write_ubjson
+from experiment_model.walking import Forest
 
 FEATURES = ("fluid_mbps", "load_pct", "power_dbm", "tilt_deg", "now_sinr_db")
 
@@ -75,7 +75,8 @@ def test_pruned_trees_are_read(parts: Any) -> None:
     trees = read_trees(raw, FEATURES, 1)
     expected = booster.inplace_predict(rows)
     np.testing.assert_array_equal(walked(trees, rows)[:, 0], expected)
-    np.testing.assert_array_equal(booster_of(trees, 5).inplace_predict(rows), expected)
+    forest = Forest([(trees, np.array([0]))], 5, 1)
+    np.testing.assert_array_equal(forest.sums(rows)[:, 0], expected)
 
 
 def test_trees_of_one_output_each_are_refused(
@@ -87,13 +88,37 @@ def test_trees_of_one_output_each_are_refused(
         read_trees(bytes(booster.save_raw("ubj")), FEATURES, 2)
 
 
-def test_booster_made_anew_predicts_as_it_did(raw: bytes, parts: Any) -> None:
-    rows = parts.rows["cell"]
-    first = xgboost.Booster(model_file=bytearray(raw))
-    second = booster_of(read_trees(raw, FEATURES, outputs_of(raw)), 5)
-    np.testing.assert_array_equal(
-        first.inplace_predict(rows, predict_type="margin"), second.inplace_predict(rows)
-    )
+@pytest.mark.parametrize("count", [0, 1, 31, 32, 33, 100])
+def test_forest_predicts_what_xgboost_predicts(parts: Any, count: int) -> None:
+    """To the last bit, for boosters of one and of three outputs side by side, in any order."""
+    rows = parts.rows["cell"][:count]
+    boosters, expected = [], np.empty((count, 4), np.float32)
+    for name, columns in (("cell.ubj", [3, 0, 2]), ("cell.latency.ubj", [1])):
+        raw = bytes(parts.boosters[name].save_raw("ubj"))
+        boosters.append((read_trees(raw, FEATURES, len(columns)), np.array(columns)))
+        if count:
+            margin = parts.boosters[name].inplace_predict(rows, predict_type="margin")
+            expected[:, columns] = margin.reshape(count, -1)
+    forest = Forest(boosters, len(FEATURES), 4)
+    for layout in (rows, np.asfortranarray(rows), np.repeat(rows, 2, axis=1)[:, ::2]):
+        layout.flags.writeable = False
+        np.testing.assert_array_equal(forest.sums(layout), expected)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6), outputs=st.integers(1, 19), depth=st.integers(1, 9))
+def test_forests_of_any_shape_predict_what_xgboost_predicts(
+    trained: Callable[..., xgboost.Booster], seed: int, outputs: int, depth: int
+) -> None:
+    random = np.random.default_rng(seed)
+    rows = random.normal(size=(70, len(FEATURES))).round(1).astype(np.float32)
+    rows[random.random(rows.shape) < 0.2] = np.nan
+    targets = random.normal(size=(70, outputs)) + np.nan_to_num(rows[:, :1])
+    booster = trained(rows, targets, max_depth=depth, rounds=4)
+    trees = read_trees(bytes(booster.save_raw("ubj")), FEATURES, outputs)
+    expected = booster.inplace_predict(rows, predict_type="margin").reshape(70, -1)
+    found = Forest([(trees, np.arange(outputs))], len(FEATURES), outputs).sums(rows)
+    np.testing.assert_array_equal(found, expected)
 
 
 @settings(max_examples=300, deadline=None)
@@ -141,6 +166,7 @@ SPOILT = {
     "short array": (put("T.default_left", lambda a: a[:-1]), "default_left are not one per node"),
     "number of nodes": (put("T.tree_param.num_nodes", "9999"), "wrong number of nodes"),
     "other leaves": (put("T.tree_param.size_leaf_vector", "2"), "leaves"),
+    "threshold": (put("T.split_conditions.0", np.nan), "thresholds that are not numbers"),
     "cover": (put("T.sum_hessian.0", -1.0), "covers below 0"),
     "number of trees": (
         put("gradient_booster.model.gbtree_model_param.num_trees", "13"),
