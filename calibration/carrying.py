@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from calibration.features import Radio
 from calibration.features.handovers import Handovers
-from calibration.features.rows import sum_into
 from calibration.fluid import mcs_of_sinr, sinr_of_mcs_db
-from calibration.network import FLOW_KINDS, FULL_BUFFER, HTTP, RESPONSE, TCP, Floats, Network
+from calibration.network import FULL_BUFFER, RESPONSE, TCP, Floats, Network
+from calibration.sums import greatest, known, picked, sum_into, within
 from calibration.trajectory import UNHEARD_DBM, Table
 from ns3_scenarios.geometry import site_positions_m
 
@@ -30,12 +30,6 @@ LEAST_WINDOW = 0.9
 """Share of what a TCP sender has on its way that it has at least an interval later."""
 MOST_SHIFT = 6.0
 """Most by which users' SINR (dB) or MCS follows their cell's in one interval."""
-
-
-def _cell_positions_m(network: Network) -> Floats:
-    layout = network.scenario.layout
-    per_site = layout.n_sectors * len(network.scenario.carriers)
-    return np.repeat(np.array(site_positions_m(layout)), per_site, axis=0)
 
 
 def levels_of(network: Network, ue: Table, neighbour: Table) -> Floats:
@@ -63,7 +57,7 @@ class Users:
     def __init__(self, network: Network, ue: Table, neighbour: Table) -> None:
         self._network = network
         self._n_heard = neighbour["cell"].shape[-1]
-        self._sites_m = _cell_positions_m(network)
+        self._sites_m = np.array(site_positions_m(network.scenario.layout))
         self._levels_dbm = levels_of(network, ue, neighbour)
         self._met_ms = np.zeros(ue["cell"].shape)
         """For how long each user's best neighbour has met the A3 condition."""
@@ -96,26 +90,24 @@ class Users:
         now = radio.step.now["ue"]
         moved_to = self._serving(radio, rng)
         position = self._move(radio)
-        self._levels_dbm += np.where(
-            self._levels_dbm > UNHEARD_DBM, radio.re_power_change_db[:, None], 0.0
-        )
+        self._raise(radio.re_power_change_db[:, None])
         stays = moved_to == radio.ue_cell
         ue = {**position, "cell": moved_to, "state": np.zeros_like(now["state"])}
         ue["rsrp_dbm"] = self._at(moved_to)
         neighbour = self._heard(moved_to)
         for index, d in enumerate(("dl", "ul")):
-            ue[f"{d}_tb_count"] = blocks = radio.blocks(index)
+            ue[f"{d}_tb_count"] = blocks = radio.blocks[index]
             ue |= self._quality(radio, cell, d, stays, np.where(stays, blocks, 0.0))
         return ue, neighbour
 
     def _serving(self, radio: Radio, rng: np.random.Generator | None) -> NDArray[np.int64]:
-        handovers = Handovers(radio)
+        handovers = radio.once(Handovers)
         interval_ms = self._network.scenario.interval_ms
         met = handovers.margin_db > 0
         waited_ms = self._met_ms + interval_ms
         ready = waited_ms >= handovers.time_ms
         leaves = met & ready if rng is None else rng.random(met.shape) < handovers.chance * ready
-        leaves |= np.take_along_axis(handovers.falls, radio.ue_cell, 1) & met
+        leaves |= (radio.at_user(handovers.falls) > 0) & met
         leaves |= handovers.is_ordered
         self._met_ms = np.where(met & ~leaves, waited_ms, 0.0)
         return np.where(leaves, handovers.target, radio.ue_cell)
@@ -131,18 +123,22 @@ class Users:
                 for p in (here, there)
             )
             moved_db = 10 * PATH_LOSS_EXPONENT * (was_log - is_log)
-            self._levels_dbm += np.where(self._levels_dbm > UNHEARD_DBM, moved_db, 0.0)
+            self._raise(np.repeat(moved_db, self._network.n_cells // len(self._sites_m), axis=-1))
         return {f"{axis}_m": there[..., i] for i, axis in enumerate("xyz")}
 
+    def _raise(self, by_db: Floats) -> None:
+        """Raise all levels that are known, by cell."""
+        if by_db.any():
+            self._levels_dbm += np.where(self._levels_dbm > UNHEARD_DBM, by_db, 0.0)
+
     def _at(self, cell: NDArray[np.int64]) -> Floats:
-        return np.take_along_axis(self._levels_dbm, cell[..., None], -1)[..., 0]
+        return picked(self._levels_dbm, cell[..., None])[..., 0]
 
     def _heard(self, serving: NDArray[np.int64]) -> Table:
-        others = self._levels_dbm.copy()
-        np.put_along_axis(others, serving[..., None], -np.inf, -1)
-        cell = np.argsort(-others, axis=-1, kind="stable")[..., : self._n_heard]
-        level = np.take_along_axis(others, cell, -1)
-        return {"cell": cell, "rsrp_dbm": np.maximum(level, UNHEARD_DBM)}
+        cell = greatest(self._levels_dbm, serving, self._n_heard)
+        level_dbm = picked(self._levels_dbm, cell)
+        level_dbm[cell == serving[..., None]] = UNHEARD_DBM  # in a network of one cell
+        return {"cell": cell, "rsrp_dbm": np.maximum(level_dbm, UNHEARD_DBM)}
 
     def _quality(
         self, radio: Radio, cell: Table, d: str, stays: NDArray[np.bool_], blocks: Floats
@@ -155,16 +151,15 @@ class Users:
         found: Table = {}
         for name, values in ((f"{d}_sinr_db", sinr_db), (f"{d}_mcs", mcs)):
             gap = cell[name] - radio.weighted_by_cell(values, blocks)
-            shift = FOLLOWED * np.clip(np.nan_to_num(gap), -MOST_SHIFT, MOST_SHIFT)
+            shift = FOLLOWED * within(known(gap), -MOST_SHIFT, MOST_SHIFT)
             found[name] = np.where(stays, values + radio.at_user(shift), np.nan)
-        found[f"{d}_mcs"] = np.clip(found[f"{d}_mcs"], 0, 28)
+        found[f"{d}_mcs"] = within(found[f"{d}_mcs"], 0, 28)
         return found
 
 
 def can_carry(radio: Radio) -> Floats:
     """1 for flow rows that may carry something: all but open-loop ones that send nothing."""
-    kind = radio.network.row_kind
-    closed = np.isin(kind, [FLOW_KINDS.index(name) for name in (FULL_BUFFER, TCP, HTTP, RESPONSE)])
+    closed = ~radio.network.row_is_open
     known = radio.sent_bits + radio.step.now["flow"]["in_flight_bits"]
     return np.where(closed | (known > 0), 1.0, 0.0)
 
@@ -181,12 +176,11 @@ def flows_after(radio: Radio, of_class: Mapping[str, Floats], finished_jobs: Flo
         finished_jobs: that it predicts for each application.
     """
     network, step, fluid = radio.network, radio.step, radio.fluid
-    flow, kind = step.now["flow"], network.row_kind
+    flow = step.now["flow"]
     kbit = network.scenario.interval_ms * 1e3
-    tcp = kind == FLOW_KINDS.index(TCP)
-    endless = kind == FLOW_KINDS.index(FULL_BUFFER)
+    tcp, endless = network.row_is[TCP], network.row_is[FULL_BUFFER]
     sent = np.where(endless, 0.0, radio.sent_bits)
-    answers = kind == FLOW_KINDS.index(RESPONSE)
+    answers = network.row_is[RESPONSE]
     if answers.any():
         each = finished_jobs * network.application_bits[:, 1] / network.application_users
         answered = each[:, network.row_application[answers]] * (radio.damped[:, answers] > 0)
@@ -201,7 +195,7 @@ def flows_after(radio: Radio, of_class: Mapping[str, Floats], finished_jobs: Flo
     held = np.where(bounded, np.minimum(held, sent + waiting - delivered), held)
     window = np.where(tcp & network.row_is_data, LEAST_WINDOW * waiting, 0.0)
     held = np.maximum(held, window)
-    lost = np.clip(of_class["loss_pct"] / 100, 0, 0.99)[:, network.row_class]
+    lost = within(of_class["loss_pct"] / 100, 0, 0.99)[:, network.row_class]
     gone = np.where(bounded, np.maximum(waiting + sent - held, 0), delivered / (1 - lost))
     delivered = np.where(bounded, gone * (1 - lost), delivered)
     dropped = gone - delivered
@@ -225,9 +219,9 @@ def flows_after(radio: Radio, of_class: Mapping[str, Floats], finished_jobs: Flo
 
 def _shared(network: Network, of_class: Floats, by: Floats, otherwise: Floats) -> Floats:
     """Values of classes, shared out among their flow rows in proportion to something."""
-    index = np.broadcast_to(network.row_class, by.shape)
+    index = network.row_class
     count = len(network.class_names)
-    total = sum_into(index, by, count)[:, network.row_class]
+    total = sum_into(index, by, count)[:, index]
     by = np.where(total > 0, by, otherwise + 1e-9)
-    total = sum_into(index, by, count)[:, network.row_class]
-    return np.asarray(of_class[:, network.row_class] * by / total)
+    total = sum_into(index, by, count)[:, index]
+    return np.asarray(of_class[:, index] * by / total)

@@ -43,9 +43,7 @@ def power_w(network: Network, cell: Table, controls: Table, outside: Table) -> F
     """
     energy = network.scenario.radio.energy
     powers = CATEGORIES[energy.category]
-    carriers = [network.scenario.cell_carrier(name) for name in network.cell_names]
-    configured_dbm = np.array([carrier.tx_power_dbm for carrier in carriers])
-    slots = np.array([1 if c.duplex == "FDD" else _dl_slots(c.tdd_pattern) for c in carriers])
+    configured_dbm, slots = network.configured_dbm, network.dl_slots
     mode, asleep = controls["sleep_mode"], cell["sleep_pct"] / 100
     transmitted = slots * cell["dl_prb_util_pct"] / 100
     transmitted = transmitted * 10 ** ((controls["tx_power_dbm"] - configured_dbm) / 10)
@@ -58,8 +56,3 @@ def power_w(network: Network, cell: Table, controls: Table, outside: Table) -> F
     )
     found = energy.unit_w * np.maximum(awake - (powers.uplink - idle) * asleep, 0)
     return np.where(mode == SLEEP_MODES.index("deep"), cell["power_w"], found)
-
-
-def _dl_slots(pattern: str) -> float:
-    """Share of the slots of a TDD pattern in which a cell may transmit."""
-    return sum(slot in "DSF" for slot in pattern) / len(pattern)

@@ -10,13 +10,14 @@ does not fit into the queue is dropped.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.network import FLOW_KINDS, FULL_BUFFER, SCHEDULERS, TCP, Floats, Ints, Network
+from calibration.network import FULL_BUFFER, SCHEDULERS, TCP, Floats, Ints, Network
+from calibration.sums import picked, sum_into
+from experiment_model.compiling import vectorized
 
 
 def _ladder(*steps: tuple[int, float]) -> Floats:
@@ -53,6 +54,8 @@ LEAST_MBPS = 1e-3
 MAX_CI, QOS = SCHEDULERS.index("max_ci"), SCHEDULERS.index("qos")
 ROUNDS = 4
 """Of water-filling; each finds the flows that need less than an equal share."""
+LEAST_NEED = 1e-9
+"""Share of a cell below which a flow needs no more."""
 
 
 def efficiency(sinr_db: Floats, table: str) -> Floats:
@@ -113,43 +116,30 @@ def flow_through(
         scheduler: policy of each cell, index in `SCHEDULERS`, shape (B, C).
         urgent: rows that the QoS policy serves first, shape (R,) or (B, R).
     """
-    n_slices, batch = network.n_slices, len(cell)
+    n_slices = network.n_slices
     interval_s = network.scenario.interval_ms * 1e-3
     full_bits = np.maximum(rate_mbps, LEAST_MBPS) * 1e6 * interval_s
-    endless = np.isin(network.row_kind, [FLOW_KINDS.index(FULL_BUFFER)])
-    tcp = network.row_kind == FLOW_KINDS.index(TCP)
+    endless, tcp = network.row_is[FULL_BUFFER], network.row_is[TCP]
     demand = waiting_bits + sent_bits
     demand = np.where(endless & (sent_bits > 0), full_bits, demand)
     need = np.minimum(demand / full_bits, 10.0)
 
+    group = (cell * n_slices + slice_) * 2 + network.row_direction
     groups = network.n_cells * n_slices * 2
-    group = (cell * n_slices + slice_) * 2 + network.row_direction + _offset(batch, groups)
+    wanted = sum_into(group, need, groups).reshape(-1, network.n_cells, n_slices, 2)
+    # The axis of slices comes last, and goes back.
+    grant = _granted(wanted.swapaxes(2, 3), *(share[:, :, None] / 100 for share in shares))
+    grant = grant.swapaxes(2, 3).reshape(-1, groups)
 
-    def by_group(values: Floats) -> Floats:
-        total: Floats = np.bincount(group.ravel(), values.ravel(), batch * groups).astype(float)
-        return total.reshape(batch, network.n_cells, n_slices, 2)
-
-    dedicated, least, most = (s[..., None] / 100 for s in shares)
-    wanted = np.minimum(by_group(need), most)
-    grant = np.minimum(wanted, least)
-    reserved = np.maximum(dedicated - grant, 0)
-    open_ = wanted - grant
-    for _ in range(2):
-        room = np.maximum(1 - (grant + reserved).sum(2, keepdims=True), 0)
-        others = np.maximum(open_.sum(2, keepdims=True), 1e-12)
-        more = np.minimum(open_, room * np.minimum(open_ / others, 1))
-        grant, open_ = grant + more, open_ - more
-        reserved = np.maximum(dedicated - grant, 0)
-
-    policy = np.take_along_axis(scheduler, cell, 1)
+    policy = picked(scheduler, cell)
     # First come those whom the policy prefers; equal shares are for the others.
     got = np.zeros_like(need)
     best_first = policy == MAX_CI
     if best_first.any():
         got = _in_order(np.where(best_first, need, 0), -rate_mbps, grant, group)
-    urgent_first = (policy == QOS) & np.broadcast_to(urgent, cell.shape)
+    urgent_first = (policy == QOS) & urgent
     for turn in (urgent_first, ~urgent_first & ~best_first):
-        got = _fill(got, np.where(turn, need, got), grant, by_group, group)
+        got = _filled(got, np.where(turn, need, got), grant, group)
     served = np.minimum(got * full_bits, demand)
     left = demand - served
     queue_kb = (network.scenario.radio.dl_queue_kb, network.scenario.radio.ul_queue_kb)
@@ -161,17 +151,34 @@ def flow_through(
     return Fluid(served, queued, left - queued, got, need, 1e3 * np.minimum(waited / rate, 1.0))
 
 
-def _offset(batch: int, groups: int) -> Ints:
-    return np.arange(batch)[:, None] * groups
-
-
-def _per_row(values: Floats, group: Ints) -> Floats:
-    return np.asarray(values.reshape(-1)[group])
+@vectorized(
+    "(float64[:], float64[:], float64[:], float64[:], float64[:])",
+    "(s),(s),(s),(s)->(s)",
+)
+def _granted(need, dedicated, least, most, grant):  # type: ignore[no-untyped-def]
+    """Shares of a cell in one direction that its slices get, of those that their flows need."""
+    n_slices = len(need)
+    still = np.empty(n_slices)
+    for s in range(n_slices):
+        wanted = min(need[s], most[s])
+        grant[s] = min(wanted, least[s])
+        still[s] = wanted - grant[s]
+    for _ in range(2):
+        used = open_ = 0.0
+        for s in range(n_slices):
+            used += grant[s] + max(dedicated[s] - grant[s], 0.0)
+            open_ += still[s]
+        room = max(1 - used, 0.0)
+        for s in range(n_slices):
+            more = min(still[s], room * min(still[s] / max(open_, 1e-12), 1.0))
+            grant[s] += more
+            still[s] -= more
 
 
 def _in_order(need: Floats, key: Floats, grant: Floats, group: Ints) -> Floats:
     """Serve the flows of each group one after the other, the least key first."""
-    flat, wants = group.ravel(), need.ravel()
+    flat = (group + np.arange(len(group))[:, None] * grant.shape[1]).ravel()
+    wants = need.ravel()
     order = np.lexsort((key.ravel(), flat))
     ahead = np.cumsum(wants[order]) - wants[order]
     sorted_group = flat[order]
@@ -183,14 +190,22 @@ def _in_order(need: Floats, key: Floats, grant: Floats, group: Ints) -> Floats:
     return got.reshape(need.shape)
 
 
-def _fill(
-    got: Floats, need: Floats, grant: Floats, by_group: Callable[[Floats], Floats], group: Ints
-) -> Floats:
+@vectorized(
+    "(float64[:], float64[:], float64[:], int64[:], float64[:])",
+    "(n),(n),(k),(n)->(n)",
+)
+def _filled(got, need, grant, group, filled):  # type: ignore[no-untyped-def]
     """Share out what each group was granted, equally among the flows that still need some."""
+    filled[:] = got
+    taken, hungry = np.empty(len(grant)), np.empty(len(grant))
     for _ in range(ROUNDS):
-        left = np.maximum(grant - by_group(got), 0)
-        hungry = need > got + 1e-9
-        count = by_group(hungry.astype(float))
-        equal = _per_row(left / np.maximum(count, 1), group)
-        got = np.where(hungry, np.minimum(need, got + equal), got)
-    return got
+        taken[:] = 0
+        hungry[:] = 0
+        for n in range(len(group)):
+            taken[group[n]] += filled[n]
+            hungry[group[n]] += need[n] > filled[n] + LEAST_NEED
+        for n in range(len(group)):
+            if need[n] > filled[n] + LEAST_NEED:
+                k = group[n]
+                equal = max(grant[k] - taken[k], 0.0) / max(hungry[k], 1.0)
+                filled[n] = min(need[n], filled[n] + equal)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,10 @@ class Network:
     dl_share: Floats
     """Share of the symbols that carry downlink data when there is some."""
     ul_share: Floats
+    configured_dbm: Floats
+    """Transmit power of each cell in its scenario."""
+    dl_slots: Floats
+    """Share of slots in which each cell may transmit."""
     noise_figure_db: float
     """Of a user."""
     n_antennas: float
@@ -119,6 +123,41 @@ class Network:
     def n_slices(self) -> int:
         """Number of slices."""
         return len(self.slice_names)
+
+    @cached_property
+    def row_is(self) -> dict[str, NDArray[np.bool_]]:
+        """By kind of flow, which rows are of it."""
+        return {kind: self.row_kind == number for number, kind in enumerate(FLOW_KINDS)}
+
+    @cached_property
+    def row_is_open(self) -> NDArray[np.bool_]:
+        """Which rows send whatever becomes of it: open-loop traffic and requests of jobs."""
+        return np.asarray(np.any([self.row_is[kind] for kind in (*OPEN, REQUEST)], axis=0))
+
+    @cached_property
+    def row_is_of(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which rows are downlink, and which are uplink."""
+        return self.row_direction == 0, self.row_direction == 1
+
+    @cached_property
+    def row_ue_of(self) -> tuple[Ints, Ints]:
+        """User of each downlink row, and of each uplink row; -1 of all others."""
+        down, up = (np.where(mine, self.row_ue, -1) for mine in self.row_is_of)
+        return down, up
+
+    @cached_property
+    def ues_with_flows(self) -> tuple[Ints, Ints]:
+        """Users that have flows, and the first row of each."""
+        users, first = np.unique(self.row_ue, return_index=True)
+        return users, first
+
+    @cached_property
+    def row_application_of(self) -> dict[str, Ints]:
+        """Application of each row that carries its requests, or responses; -1 of all others."""
+        return {
+            kind: np.where(self.row_is[kind], self.row_application, -1)
+            for kind in (REQUEST, RESPONSE)
+        }
 
 
 class PathBook:
@@ -205,6 +244,8 @@ def network_of(scenario: ScenarioConfig) -> Network:
         frequency_ghz=np.array([c.frequency_ghz for c in carriers]),
         dl_share=np.array([s[0] for s in shares]),
         ul_share=np.array([s[1] for s in shares]),
+        configured_dbm=np.array([c.tx_power_dbm for c in carriers]),
+        dl_slots=np.array([_dl_slots(c.duplex, c.tdd_pattern) for c in carriers]),
         noise_figure_db=scenario.radio.noise_figure_ue_db,
         n_antennas=scenario.gnb_antenna.n_elements,
         mcs_table=scenario.radio.mcs_table,
@@ -310,6 +351,11 @@ def _source(item: Traffic) -> tuple[float, float]:
             return TCP_PACKET_BITS, HTTP_PER_S
         case _:
             return TCP_PACKET_BITS, 0.0
+
+
+def _dl_slots(duplex: str, pattern: str) -> float:
+    """Share of slots in which a cell may transmit."""
+    return 1.0 if duplex == "FDD" else sum(slot in "DSF" for slot in pattern) / len(pattern)
 
 
 def _symbol_shares(duplex: str, pattern: str) -> tuple[float, float]:

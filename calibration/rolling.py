@@ -15,8 +15,9 @@ from calibration.carrying import Users, can_carry, flows_after
 from calibration.energy import power_w
 from calibration.features import ROWS, Radio, Step
 from calibration.features.edges import Jobs
-from calibration.features.rows import Rows, sum_into
-from calibration.network import FLOW_KINDS, FULL_BUFFER, Floats, Network
+from calibration.features.rows import Rows
+from calibration.network import FULL_BUFFER, Floats, Network
+from calibration.sums import sum_into
 from calibration.trajectory import Table, Trajectory, taken
 from experiment_model import ExperimentModel, ModelError
 
@@ -199,9 +200,9 @@ class Roll:
                 kind, matrix, self._rng, self._group, self._scores.get(kind)
             )
             values, self._scores[kind] = sample.values, sample.scores
+        columns = np.ascontiguousarray(values.T).reshape(-1, *rows.shape)
         return {
-            kpi.name: values[:, k].reshape(rows.shape)
-            for k, kpi in enumerate(self._model.kpis(kind))
+            kpi.name: column for kpi, column in zip(self._model.kpis(kind), columns, strict=True)
         }
 
 
@@ -213,12 +214,11 @@ def _tables(radio: Radio, kpis: dict[str, Table]) -> dict[str, Table]:
     now = {kind: dict(table) for kind, table in kpis.items() if kind != "class"}
     slice_, cell = now["slice"], now["cell"]
     there = can_carry(radio)
-    of_class = sum_into(
-        np.broadcast_to(network.row_class, there.shape), there, len(network.class_names)
-    )
+    of_class = sum_into(network.row_class, there, len(network.class_names))
+    of_slice = radio.by_slice(there)
     _without(kpis["class"], of_class > 0, ("throughput_mbps", "loss_pct", "in_flight_bits"), 0.0)
     for index, d in enumerate(("dl", "ul")):
-        _without(slice_, radio.by_slice(there, index) > 0, [f"{d}_{n}" for n in CARRIED], 0.0)
+        _without(slice_, of_slice[index] > 0, [f"{d}_{n}" for n in CARRIED], 0.0)
         carried = slice_[f"{d}_throughput_mbps"] > least_mbps
         _without(slice_, carried, [f"{d}_{n}" for n in LATENCIES[:3]])
         for name in ("prb_util_pct", "throughput_mbps"):
@@ -255,7 +255,7 @@ def _sum_up(slices: Table, network: Network, flow: Table, controls: Table) -> No
 def _jobs(radio: Radio, application: Table) -> None:
     """Counts of jobs that follow from those predicted: none comes or goes unseen."""
     step = radio.step
-    jobs = Jobs(radio)
+    jobs = radio.once(Jobs)
     made = jobs.made
     finished = np.minimum(
         application["jobs_finished"], step.now["application"]["jobs_in_progress"] + made
@@ -271,14 +271,13 @@ def _jobs(radio: Radio, application: Table) -> None:
 
 def _bound_queues(network: Network, now: dict[str, Table], controls: Table) -> None:
     """What waits at the radio is on its way: no slice has more in its queues than its flows."""
-    endless = network.row_kind == FLOW_KINDS.index(FULL_BUFFER)
-    on_way = np.where(endless, np.inf, now["flow"]["in_flight_bits"])
+    on_way = np.where(network.row_is[FULL_BUFFER], np.inf, now["flow"]["in_flight_bits"])
     batch = len(on_way)
     group = now["ue"]["cell"][:, network.row_ue] * network.n_slices + controls["row_slice"]
     shape = batch, network.n_cells, network.n_slices
     for index, d in enumerate(("dl", "ul")):
-        mine = network.row_direction == index
-        most = sum_into(group[:, mine], on_way[:, mine], shape[1] * shape[2]).reshape(shape)
+        mine = np.where(network.row_is_of[index], group, -1)
+        most = sum_into(mine, on_way, shape[1] * shape[2]).reshape(shape)
         name = f"{d}_queued_bits"
         now["slice"][name] = np.minimum(now["slice"][name], most)
 
@@ -294,7 +293,7 @@ def _without(
 def _slice_users(network: Network, cell: NDArray[np.int64], controls: Table) -> Floats:
     """Users of each slice in each cell, shape (B, C, S)."""
     batch, n_slices = len(cell), network.n_slices
-    user, first = np.unique(network.row_ue, return_index=True)
+    user, first = network.ues_with_flows
     index = cell[:, user] * n_slices + controls["row_slice"][:, first]
-    count = sum_into(index, np.ones(index.shape), network.n_cells * n_slices)
+    count = sum_into(index, np.ones(len(user)), network.n_cells * n_slices)
     return count.reshape(batch, network.n_cells, n_slices)

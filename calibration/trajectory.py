@@ -156,10 +156,7 @@ def taken(table: Table, index: Any) -> Table:
 
 def open_rows(network: Network) -> NDArray[np.bool_]:
     """Which flow rows send whatever becomes of it: open-loop traffic and requests of jobs."""
-    from calibration.network import FLOW_KINDS, OPEN, REQUEST
-
-    open_kinds = [FLOW_KINDS.index(kind) for kind in (*OPEN, REQUEST)]
-    return np.isin(network.row_kind, open_kinds)
+    return network.row_is_open
 
 
 def _column(table: pa.Table, column: str, network: Network) -> NDArray[Any]:

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from calibration.features.radio import Radio
-from calibration.features.rows import Rows, lagged, sum_into
-from calibration.network import FLOW_KINDS, REQUEST, RESPONSE, Floats
+from calibration.features.rows import Rows, lagged
+from calibration.network import REQUEST, RESPONSE, Floats, Ints
+from calibration.sums import known, picked, sum_into
 
 LAGGED = ("util_pct", "waiting_ms", "service_ms")
 COUNTS = ("queue_jobs", "jobs_in_system", "jobs_dropped")
@@ -36,9 +35,7 @@ class Jobs:
         step, network = radio.step, radio.network
         shape = radio.batch, len(network.application_names)
         self.site = step.controls["application_site"].astype(int)
-        requests = network.row_kind == FLOW_KINDS.index(REQUEST)
-        app = np.broadcast_to(network.row_application[requests], (radio.batch, requests.sum()))
-        sent = step.outside["sent_bits"][:, requests]
+        app, sent = network.row_application_of[REQUEST], step.outside["sent_bits"]
         per_job = network.application_bits[:, 0] if shape[1] else np.ones(0)
         self.arriving = sum_into(app, sent, shape[1]) / per_job if shape[1] else np.zeros(shape)
         """Jobs sent to the sites, by application."""
@@ -79,7 +76,7 @@ def _edge_rows(radio: Radio) -> Rows:
     size = np.where(placed > 0, size, np.nan)
     background = step.outside["background_pct"] / 100
     capacity = network.edge_servers * network.edge_gflops
-    own = np.nan_to_num(size, nan=1.0)
+    own = known(size, 1.0)
     service_s = own / network.edge_gflops
     erlangs = work / jobs.interval_s / network.edge_gflops + background * network.edge_servers
     servers = network.edge_servers
@@ -132,24 +129,19 @@ def application_rows(radio: Radio) -> Rows:
     site = jobs.site
 
     def of_site(name: str) -> Floats:
-        return np.take_along_axis(site_rows.columns[name], site, 1)
+        return picked(site_rows[name], site)
 
     now, users = step.now["application"], np.maximum(network.application_users, 1)
     fraction = step.controls["fraction"]
-    damped = np.take_along_axis(
-        step.controls["degradation"],
-        np.broadcast_to(network.application_slice, (radio.batch, n_apps)),
-        1,
-    )
+    damped = step.controls["degradation"][:, network.application_slice]
     local_ms = 1e3 * network.application_gflop / network.application_local_gflops
     parts: dict[str, Floats] = {}
     for kind in (REQUEST, RESPONSE):
-        mine = network.row_kind == FLOW_KINDS.index(kind)
-        index = np.broadcast_to(network.row_application[mine], (radio.batch, mine.sum()))
-        count = np.maximum(sum_into(index, np.ones(index.shape), n_apps), 1)
+        index = network.row_application_of[kind]
+        count = np.maximum(np.bincount(index[index >= 0], minlength=n_apps), 1)
 
-        def mean(values: Floats, mine: Any = mine, index: Any = index, n: Any = count) -> Floats:
-            return np.asarray(sum_into(index, np.nan_to_num(values[:, mine]), n_apps) / n)
+        def mean(values: Floats, index: Ints = index, count: Ints = count) -> Floats:
+            return sum_into(index, values, n_apps) / count
 
         parts |= {
             f"{kind}_fluid_latency_ms": mean(radio.fluid.latency_ms),
@@ -162,7 +154,7 @@ def application_rows(radio: Radio) -> Rows:
     edge_s = network.application_gflop / of_site("gflops")
     waiting = now["jobs_in_progress"] + jobs.arriving
     n_sites = len(network.edge_names)
-    at_site = np.take_along_axis(jobs.at_site(waiting, n_sites), site, 1)
+    at_site = picked(jobs.at_site(waiting, n_sites), site)
     computed = of_site("done_per_server") * of_site("servers") * waiting / np.maximum(at_site, 1e-9)
     made = now["jobs_in_progress"] + jobs.made
     finished = np.minimum(jobs.made - jobs.arriving + computed, made)
@@ -175,7 +167,7 @@ def application_rows(radio: Radio) -> Rows:
         finished_per_user=finished / users,
         progress_base_jobs=made - finished,
         expected_queue_ms=fraction * of_site("wait_base_ms"),
-        expected_latency_ms=np.nan_to_num(now["latency_ms"] - now["queue_ms"])
+        expected_latency_ms=known(now["latency_ms"] - now["queue_ms"])
         + fraction * of_site("wait_base_ms"),
         made_per_user=jobs.made / users,
         sent_per_user=jobs.arriving / users,

@@ -3,110 +3,130 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.features.radio import Radio
-from calibration.features.rows import Rows, lagged, least_into, log_ratio, sum_into
-from calibration.network import FLOW_KINDS, FULL_BUFFER, HTTP, TCP, Floats
-from calibration.trajectory import open_rows
+from calibration.features.rows import Rows, lagged, log_ratio
+from calibration.fluid import QOS
+from calibration.network import FULL_BUFFER, HTTP, TCP, Floats, Ints
+from calibration.sums import known, least_into, mean_into, picked, sum_into
 
 
-def _flow_columns(rows: Rows, radio: Radio, index: NDArray[np.int64], count: int) -> None:
-    """Sums and means over flow rows, for the rows of flow classes and slices."""
+@dataclass(frozen=True)
+class _Flows:
+    """What columns of flow classes and slices are summed from, by flow row."""
+
+    totals: dict[str, NDArray[Any]]
+    means: dict[str, tuple[NDArray[Any], NDArray[Any]]]
+    """Values and weights."""
+
+
+def _of_flows(radio: Radio) -> _Flows:
     step, network = radio.step, radio.network
-    flow, fluid = step.now["flow"], radio.fluid
-    kbit = network.scenario.interval_ms * 1e3
-
-    def total(values: Floats) -> Floats:
-        return sum_into(index, np.nan_to_num(np.broadcast_to(values, index.shape)), count)
-
-    def mean(values: Floats, weights: Floats) -> Floats:
-        weights = np.where(np.isnan(values), 0, np.broadcast_to(weights, index.shape))
-        weight = total(weights)
-        share: Floats = np.divide(
-            total(np.nan_to_num(values) * weights),
-            weight,
-            out=np.full(weight.shape, np.nan),
-            where=weight > 0,
-        )
-        return share
-
-    ones = np.ones(index.shape)
-    n_flows = np.maximum(total(ones), 1)
-
-    def each(values: Floats) -> Floats:
-        return np.asarray(total(values) / n_flows)
-
-    active = (radio.sent_bits > 0).astype(float)
-    sent, delivered = radio.sent_bits, flow["delivered_bits"]
+    flow, fluid, controls = step.now["flow"], radio.fluid, step.controls
+    active, sent = radio.sent_bits > 0, radio.sent_bits
+    delivered = flow["delivered_bits"]
     dropped = flow["dropped_radio_bits"] + flow["dropped_transport_bits"]
     through = radio.through_bits
     lost = sent - radio.arriving_bits + fluid.dropped_bits + fluid.served_bits - through
     delay_ms = fluid.latency_ms + radio.path_propagation_ms
-    moved = np.take_along_axis(radio.re_power_change_db, radio.rows_cell, 1)
-    open_ = open_rows(network)
-    rows.add(
-        flows_per_cell=total(ones) / network.n_cells,
-        active=each(active),
-        offered_mbps=each(step.outside["sent_bits"]) / kbit,
-        was_offered_mbps=each(step.outside_now["sent_bits"]) / kbit,
-        sent_mbps=each(sent * (network.row_kind != FLOW_KINDS.index(FULL_BUFFER))) / kbit,
-        backlog_mbps=each(flow["in_flight_bits"]) / kbit,
-        through_mbps=each(through) / kbit,
-        queued_kbit=each(fluid.queued_bits) * 1e-3,
-        now_mbps=each(delivered) / kbit,
-        fluid_mbps=total(through) / kbit,
-        fluid_latency_ms=np.nan_to_num(mean(delay_ms, through + 1.0)),
-        fluid_loss_pct=100 * total(lost * open_) / np.maximum(total((lost + through) * open_), 1),
-        fluid_within=mean((delay_ms < flow["delay_budget_ms"]).astype(float), through + 1.0),
-        rate_mbps=mean(radio.row_rate_mbps, active + 1e-3),
-        worst_rate_mbps=_finite(
-            least_into(index, np.where(active > 0, radio.row_rate_mbps, np.inf), count)
-        ),
-        propagation_ms=mean(radio.path_propagation_ms, active + 1e-3),
-        survival=mean(radio.path_survival, sent + 1.0),
-        delay_budget_ms=mean(flow["delay_budget_ms"], ones),
-        packet_kbit=mean(network.row_packet_bits * ones * 1e-3, sent + 1.0),
-        power_change_db=mean(moved, ones),
-        cell_on=mean(np.take_along_axis(radio.on, radio.rows_cell, 1), ones),
-        lost_users=mean(1 - radio.alive[:, network.row_ue], ones),
-        in_flight_base_bits=total(fluid.queued_bits),
-        now_loss_pct=100 * total(dropped) / np.maximum(total(dropped + delivered), 1),
-        now_latency_ms=mean(flow["latency_ms"], delivered),
-        now_latency_p95_ms=mean(flow["latency_p95_ms"], delivered),
-        now_jitter_ms=mean(flow["jitter_ms"], delivered),
-        now_within_pct=mean(flow["within_budget_pct"], delivered),
-        cell_load_pct=mean(
-            np.take_along_axis(step.now["cell"]["dl_prb_util_pct"], radio.rows_cell, 1),
-            active + 1e-3,
-        ),
-        ul_cell_load_pct=mean(
-            np.take_along_axis(step.now["cell"]["ul_prb_util_pct"], radio.rows_cell, 1),
-            active + 1e-3,
-        ),
-        slot_ms=mean(np.take_along_axis(15 / radio.scs_khz, radio.rows_cell, 1), ones),
-        max_pct=mean(_of_slice(radio, "max_pct"), active + 1e-3),
-        min_pct=mean(_of_slice(radio, "min_pct"), active + 1e-3),
-        scheduler_qos=mean(
-            (np.take_along_axis(step.controls["scheduler"], radio.rows_cell, 1) == 3).astype(float),
-            ones,
-        ),
-    )
+    ones, some, carried = np.ones(len(network.row_ue)), active + 1e-3, through + 1.0
+    totals = {
+        "flows": ones,
+        "active": active,
+        "offered": step.outside["sent_bits"],
+        "was_offered": step.outside_now["sent_bits"],
+        "sent": sent * ~network.row_is[FULL_BUFFER],
+        "backlog": flow["in_flight_bits"],
+        "through": through,
+        "lost": lost * network.row_is_open,
+        "open": (lost + through) * network.row_is_open,
+        "delivered": delivered,
+        "queued": fluid.queued_bits,
+        "dropped": dropped,
+        "ended": dropped + delivered,
+    }
     before = step.before["flow"]
-    rows.add(before_latency_ms=mean(before["latency_ms"], before["delivered_bits"]))
-    for name, kinds in (("tcp", (TCP,)), ("http", (HTTP,)), ("full_buffer", (FULL_BUFFER,))):
-        of_kind = np.isin(network.row_kind, [FLOW_KINDS.index(kind) for kind in kinds])
-        rows.add(**{f"{name}_share": mean(of_kind * ones, ones)})
+
+    def by_cell(values: NDArray[Any]) -> Floats:
+        return picked(values, radio.rows_cell)
+
+    def by_slice(name: str) -> Floats:
+        return picked(controls[name].reshape(radio.batch, -1), radio.rows_group)
+
+    means = {
+        "fluid_latency_ms": (delay_ms, carried),
+        "fluid_within": (delay_ms < flow["delay_budget_ms"], carried),
+        "rate_mbps": (radio.row_rate_mbps, some),
+        "propagation_ms": (radio.path_propagation_ms, some),
+        "survival": (radio.path_survival, sent + 1.0),
+        "delay_budget_ms": (flow["delay_budget_ms"], ones),
+        "packet_kbit": (network.row_packet_bits * 1e-3, sent + 1.0),
+        "power_change_db": (by_cell(radio.re_power_change_db), ones),
+        "cell_on": (by_cell(radio.on), ones),
+        "lost_users": (picked(1 - radio.alive, network.row_ue), ones),
+        "now_latency_ms": (flow["latency_ms"], delivered),
+        "now_latency_p95_ms": (flow["latency_p95_ms"], delivered),
+        "now_jitter_ms": (flow["jitter_ms"], delivered),
+        "now_within_pct": (flow["within_budget_pct"], delivered),
+        "cell_load_pct": (by_cell(step.now["cell"]["dl_prb_util_pct"]), some),
+        "ul_cell_load_pct": (by_cell(step.now["cell"]["ul_prb_util_pct"]), some),
+        "slot_ms": (by_cell(15 / radio.scs_khz), ones),
+        "max_pct": (by_slice("max_pct"), some),
+        "min_pct": (by_slice("min_pct"), some),
+        "scheduler_qos": (by_cell(controls["scheduler"] == QOS), ones),
+        "before_latency_ms": (before["latency_ms"], before["delivered_bits"]),
+        "tcp_share": (network.row_is[TCP], ones),
+        "http_share": (network.row_is[HTTP], ones),
+        "full_buffer_share": (network.row_is[FULL_BUFFER], ones),
+    }
+    return _Flows(totals, means)
 
 
-def _finite(values: Floats) -> Floats:
-    return np.where(np.isfinite(values), values, np.nan)
+def _flow_columns(rows: Rows, radio: Radio, index: Ints, count: int) -> None:
+    """Sums and means over flow rows, for the rows of flow classes and slices."""
+    flows = radio.once(_of_flows)
+    total = {name: sum_into(index, values, count) for name, values in flows.totals.items()}
+    mean = {
+        name: mean_into(index, values, weights, count)
+        for name, (values, weights) in flows.means.items()
+    }
+    kbit = radio.interval_kbit
+    n_flows = np.maximum(total["flows"], 1)
+    each = {name: values / n_flows for name, values in total.items()}
+    active_mbps = np.where(radio.sent_bits > 0, radio.row_rate_mbps, np.inf)
+    rows.add(
+        flows_per_cell=total["flows"] / radio.network.n_cells,
+        active=each["active"],
+        offered_mbps=each["offered"] / kbit,
+        was_offered_mbps=each["was_offered"] / kbit,
+        sent_mbps=each["sent"] / kbit,
+        backlog_mbps=each["backlog"] / kbit,
+        through_mbps=each["through"] / kbit,
+        queued_kbit=each["queued"] * 1e-3,
+        now_mbps=each["delivered"] / kbit,
+        fluid_mbps=total["through"] / kbit,
+        fluid_latency_ms=known(mean["fluid_latency_ms"]),
+        fluid_loss_pct=100 * total["lost"] / np.maximum(total["open"], 1),
+        **_some(mean, "fluid_within", "rate_mbps"),
+        worst_rate_mbps=least_into(index, active_mbps, count),
+        **_some(mean, "propagation_ms", "survival", "delay_budget_ms", "packet_kbit",
+                "power_change_db", "cell_on", "lost_users"),
+        in_flight_base_bits=total["queued"],
+        now_loss_pct=100 * total["dropped"] / np.maximum(total["ended"], 1),
+        **_some(mean, "now_latency_ms", "now_latency_p95_ms", "now_jitter_ms", "now_within_pct",
+                "cell_load_pct", "ul_cell_load_pct", "slot_ms", "max_pct", "min_pct",
+                "scheduler_qos", "before_latency_ms", "tcp_share", "http_share",
+                "full_buffer_share"),
+    )  # fmt: skip
 
 
-def _of_slice(radio: Radio, name: str) -> Floats:
-    flat = radio.step.controls[name].reshape(radio.batch, -1)
-    return np.take_along_axis(flat, radio.rows_group, 1)
+def _some(columns: dict[str, Floats], *names: str) -> dict[str, Floats]:
+    return {name: columns[name] for name in names}
 
 
 def class_rows(radio: Radio) -> Rows:
@@ -114,12 +134,12 @@ def class_rows(radio: Radio) -> Rows:
     step, network = radio.step, radio.network
     count = len(network.class_names)
     rows = radio.rows(count)
-    index = np.broadcast_to(network.row_class, (radio.batch, len(network.row_class)))
-    _flow_columns(rows, radio, index, count)
-    was_bits = sum_into(index, radio.last.through_bits, count)
-    now_bits = sum_into(index, step.now["flow"]["delivered_bits"], count)
-    kbit = network.scenario.interval_ms * 1e3
-    rows.add(fluid_gap=log_ratio(now_bits / kbit, was_bits / kbit, 0.02))
+    _flow_columns(rows, radio, network.row_class, count)
+    was_bits = sum_into(network.row_class, radio.last.through_bits, count)
+    now_bits = sum_into(network.row_class, step.now["flow"]["delivered_bits"], count)
+    rows.add(
+        fluid_gap=log_ratio(now_bits / radio.interval_kbit, was_bits / radio.interval_kbit, 0.02)
+    )
     first = np.array([np.argmax(network.row_class == c) for c in range(count)])
     rows.add(
         uplink=network.row_direction[first],

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from calibration.features.radio import DEEP, OFF, Radio
 from calibration.network import Floats
+from calibration.sums import within
 from calibration.trajectory import UNHEARD_DBM, Table
+from experiment_model.compiling import vectorized
 
 MEASUREMENT_DB = 0.7
 """Scatter of filtered measurements."""
@@ -47,23 +49,13 @@ class Handovers:
     ) -> tuple[Floats, NDArray[np.int64]]:
         radio = self._radio
         neighbour = radio.step.now["neighbour"]
-        shape = neighbour["cell"].shape
-        flat = neighbour["cell"].reshape(radio.batch, -1)
-        level = neighbour["rsrp_dbm"].reshape(radio.batch, -1)
-        level = level + np.take_along_axis(power_change_db, flat, 1)
-        moment = np.arange(radio.batch)[:, None, None]
-        offset_db = controls["cio_db"][moment, radio.ue_cell[:, :, None], neighbour["cell"]]
-        there = np.take_along_axis(on, flat, 1).reshape(shape)
-        against_db = radio.at_user(controls["a3_offset_db"] + controls["hysteresis_db"])
-        margin_db = level.reshape(shape) + offset_db - against_db[..., None] - rsrp_dbm[..., None]
-        heard = neighbour["rsrp_dbm"] > UNHEARD_DBM
-        margin_db = np.where(heard & (there > 0), margin_db, -2 * HOPELESS_DB)
-        margin_db += np.where(radio.at_user(on)[..., None] > 0, 0, HOPELESS_DB)
-        best = margin_db.argmax(-1)[..., None]
-        return (
-            np.take_along_axis(margin_db, best, -1)[..., 0],
-            np.take_along_axis(neighbour["cell"], best, -1)[..., 0],
+        cio_db = controls["cio_db"].reshape(radio.batch, 1, -1)
+        against_db = controls["a3_offset_db"] + controls["hysteresis_db"]
+        of_cells = (of_cell[:, None] for of_cell in (power_change_db, on, against_db))
+        margin_db, best = _best(
+            neighbour["cell"], neighbour["rsrp_dbm"], *of_cells, cio_db, radio.ue_cell, rsrp_dbm
         )
+        return margin_db, best
 
     @cached_property
     def margin_now_db(self) -> Floats:
@@ -82,12 +74,12 @@ class Handovers:
         """
         turns = self._radio.network.scenario.interval_ms / self.time_ms
         held = self.margin_now_db > 0
-        return np.asarray(self.chance * np.clip(np.where(held, 2 * turns, turns), 0, 1))
+        return np.asarray(self.chance * within(np.where(held, 2 * turns, turns), 0, 1))
 
     @cached_property
     def chance(self) -> Floats:
         """Of leaving, as what is measured scatters around the mean."""
-        scattered = 1 / (1 + np.exp(-np.clip(self.margin_db / MEASUREMENT_DB, -30, 30)))
+        scattered = 1 / (1 + np.exp(-within(self.margin_db / MEASUREMENT_DB, -30, 30)))
         return np.where(self.is_ordered, 1.0, scattered)
 
     @cached_property
@@ -103,3 +95,26 @@ class Handovers:
         return np.asarray(
             (controls["sleep_mode"] == OFF) | ((controls["sleep_mode"] == DEEP) & idle)
         )
+
+
+@vectorized(
+    "(int64[:], float64[:], float64[:], float64[:], float64[:], float64[:], int64, float64,"
+    " float64[:], int64[:])",
+    "(n),(n),(c),(c),(c),(p),(),()->(),()",
+)
+def _best(  # type: ignore[no-untyped-def]
+    cell, level_dbm, change_db, on, against_db, cio_db, serving, rsrp_dbm, margin_db, best
+):
+    """Greatest margin of a user's neighbours, and whose it is."""
+    margin_db[0] = -np.inf
+    for n in range(len(cell)):
+        c = cell[n]
+        if level_dbm[n] > UNHEARD_DBM and on[c] > 0:
+            offset_db = cio_db[serving * len(on) + c]
+            found = level_dbm[n] + change_db[c] + offset_db - against_db[serving] - rsrp_dbm
+        else:
+            found = -2 * HOPELESS_DB
+        if not on[serving] > 0:
+            found += HOPELESS_DB
+        if found > margin_db[0]:
+            margin_db[0], best[0] = found, c

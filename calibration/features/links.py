@@ -8,6 +8,7 @@ import numpy as np
 from calibration.features.radio import Radio
 from calibration.features.rows import Rows, changes, lagged, log_ratio
 from calibration.network import QUEUES
+from calibration.sums import known
 
 TOKEN_BUCKET = QUEUES.index("token_bucket")
 LAGGED = ("util_pct", "delay_ms", "delay_p95_ms", "loss_pct", "queue_packets", "queued_bits")
@@ -19,7 +20,7 @@ def link_rows(radio: Radio) -> Rows:
     rows = radio.rows(len(network.link_names))
     link, was = step.now["link"], step.outside_now
     was_propagation_ms = network.link_delay_ms + was["link_extra_ms"]
-    waited_ms = np.nan_to_num(np.maximum(link["delay_ms"] - was_propagation_ms, 0))
+    waited_ms = known(np.maximum(link["delay_ms"] - was_propagation_ms, 0))
     rate = radio.link_mbps
     arriving = radio.link_arriving_mbps
     backlog = link["queued_bits"] / (network.scenario.interval_ms * 1e3)

@@ -10,20 +10,12 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.features.rows import Rows, least_into, sum_into
+from calibration.features.rows import Rows
 from calibration.features.step import Step
 from calibration.fluid import Fluid, efficiency, flow_through, sinr_of_mcs_db
-from calibration.network import (
-    FLOW_KINDS,
-    FULL_BUFFER,
-    HTTP,
-    RESPONSE,
-    SLEEP_MODES,
-    SYMBOLS_PER_SLOT,
-    TCP,
-    Floats,
-)
-from calibration.trajectory import Table, open_rows
+from calibration.network import FULL_BUFFER, SLEEP_MODES, SYMBOLS_PER_SLOT, Floats
+from calibration.sums import known, least_into, mean_into, picked, sum_into
+from calibration.trajectory import Table
 
 Made = TypeVar("Made")
 HEADERS = 1.06
@@ -46,6 +38,9 @@ class Radio:
         """Of each cell, its place among the carriers of its site."""
         self.of_primary = cells - self.carrier
         """The cell on the first carrier, whose users each cell serves as well."""
+        self._one_carrier = carriers == 1
+        self.interval_kbit = network.scenario.interval_ms * 1e3
+        """Kbit in an interval of 1 Mbit/s, or bits."""
         self._made: dict[Callable[[Radio], Any], Any] = {}
 
     def once(self, compute: Callable[[Radio], Made]) -> Made:
@@ -121,17 +116,34 @@ class Radio:
         """Serving cell of each user."""
         return self.step.now["ue"]["cell"]
 
-    def at_user(self, values: Floats) -> Floats:
+    def at_user(self, values: NDArray[Any]) -> Floats:
         """Values by cell, as seen by the users of each."""
-        return np.take_along_axis(values, self.ue_cell, 1)
+        return picked(values, self.ue_cell)
 
-    def _interference_mw(self, change_db: Floats, load: Floats) -> Floats:
-        neighbour = self.step.now["neighbour"]
-        flat = neighbour["cell"].reshape(self.batch, -1)
-        level = neighbour["rsrp_dbm"].reshape(self.batch, -1)
-        level = level + np.take_along_axis(change_db, flat, 1)
-        power = 10 ** (level / 10) * np.take_along_axis(load, flat, 1)
-        return np.asarray(power.reshape(neighbour["cell"].shape).sum(-1))
+    def of_sectors(self, of_cells: Floats) -> Floats:
+        """Values that cells (B, C, ...) share with the first carrier of their site."""
+        return of_cells if self._one_carrier else of_cells[:, self.of_primary]
+
+    @cached_property
+    def neighbour_mw(self) -> Floats:
+        """What each user hears of each neighbour, shape (B, U, N)."""
+        return np.asarray(10 ** (self.step.now["neighbour"]["rsrp_dbm"] / 10))
+
+    @cached_property
+    def _changed_neighbour_mw(self) -> Floats:
+        """The same after the change."""
+        changed = self.re_power_change_db.any(-1)
+        if not changed.any():
+            return self.neighbour_mw
+        cell, level_dbm = (self.step.now["neighbour"][n][changed] for n in ("cell", "rsrp_dbm"))
+        change_db = picked(self.re_power_change_db[changed, None], cell)
+        power = self.neighbour_mw.copy()
+        power[changed] = 10 ** ((level_dbm + change_db) / 10)
+        return power
+
+    def _interference_mw(self, neighbour_mw: Floats, load: Floats) -> Floats:
+        power = neighbour_mw * picked(load[:, None], self.step.now["neighbour"]["cell"])
+        return np.asarray(power.sum(-1))
 
     @cached_property
     def load(self) -> Floats:
@@ -146,18 +158,17 @@ class Radio:
     @cached_property
     def geometry_db(self) -> Floats:
         """SINR of each user by path loss and present loads, after the change."""
-        interference = self._interference_mw(self.re_power_change_db, self.load * self.on)
+        interference = self._interference_mw(self._changed_neighbour_mw, self.load * self.on)
         noise = 10 ** ((self.n0_dbm + self.step.outside["noise_rise_db"]) / 10)
         return np.asarray(self.rsrp_dbm - 10 * np.log10(self.at_user(noise) + interference))
 
     @cached_property
     def geometry_now_db(self) -> Floats:
         """The same before the change."""
-        zero = np.zeros_like(self.re_power_change_db)
         scs_khz = self._grid(self.step.controls_now)[1]
         noise_dbm = -174 + self.network.noise_figure_db + 10 * np.log10(scs_khz * 1e3)
         noise = 10 ** ((noise_dbm + self.step.outside_now["noise_rise_db"]) / 10)
-        interference = self._interference_mw(zero, self.load)
+        interference = self._interference_mw(self.neighbour_mw, self.load)
         level = self.step.now["ue"]["rsrp_dbm"]
         return np.asarray(level - 10 * np.log10(self.at_user(noise) + interference))
 
@@ -171,32 +182,31 @@ class Radio:
         """Measured SINR of each cell beyond what geometry says of its users."""
         measured = self.step.now["cell"]["dl_sinr_db"]
         expected = self.mean_by_cell(self.geometry_now_db)
-        return np.nan_to_num(measured - expected)
+        return known(measured - expected)
 
     def least_by_cell(self, of_users: Floats) -> Floats:
         """Least value among the users of each cell, NaN where there are none."""
-        return least_into(self.ue_cell, of_users, self.network.n_cells)[:, self.of_primary]
+        return self.of_sectors(least_into(self.ue_cell, of_users, self.network.n_cells))
 
     def weighted_by_cell(self, of_users: Floats, weights: Floats) -> Floats:
         """Weighted mean over the users of each cell that have a value, NaN where there are none."""
-        weights = np.where(np.isnan(of_users), 0.0, weights)
-        total = self.sum_by_cell(weights)
-        mean = self.sum_by_cell(np.nan_to_num(of_users) * weights)
-        return np.divide(mean, total, out=np.full_like(total, np.nan), where=total > 1e-12)
+        mean = mean_into(self.ue_cell, of_users, weights, self.network.n_cells, least=1e-12)
+        return self.of_sectors(mean)
 
-    def blocks(self, direction: int) -> Floats:
+    @cached_property
+    def blocks(self) -> tuple[Floats, Floats]:
         """Transport blocks of each user in the next interval, about, by what the fluid gets."""
+        down, up = (self._blocks(direction) for direction in (0, 1))
+        return down, up
+
+    def _blocks(self, direction: int) -> Floats:
         network = self.network
-        mine = network.row_direction == direction
-        slots = network.scenario.interval_ms / (15 / self.at_user(self.scs_khz))
-        symbols = (network.dl_share, network.ul_share)[direction]
-        slots = slots * self.at_user(np.broadcast_to(symbols, (self.batch, network.n_cells)))
-        ue = np.broadcast_to(network.row_ue[mine], (self.batch, mine.sum()))
-        share = sum_into(ue, self.fluid.share[:, mine], len(network.ue_names))
-        packets = self.fluid.served_bits[:, mine] / np.minimum(
-            network.row_packet_bits[mine], 1.12e4
-        )
-        return np.minimum(slots, sum_into(ue, packets, len(network.ue_names)) + share * slots)
+        share = (network.dl_share, network.ul_share)[direction]
+        slots = self.at_user(network.scenario.interval_ms / (15 / self.scs_khz) * share)
+        packets = self.fluid.served_bits / np.minimum(network.row_packet_bits, 1.12e4)
+        ue, n_users = network.row_ue_of[direction], len(network.ue_names)
+        got = sum_into(ue, self.fluid.share, n_users)
+        return np.minimum(slots, sum_into(ue, packets, n_users) + got * slots)
 
     @cached_property
     def ul_interference_db(self) -> Floats:
@@ -212,26 +222,26 @@ class Radio:
         loss_db = self.at_user(reference_dbm) - step.now["ue"]["rsrp_dbm"]
         power_dbm = radio.ul_p0_dbm + radio.ul_alpha * loss_db
         power_dbm = np.minimum(power_dbm, radio.ue_max_power_dbm)
-        flat = neighbour["cell"].reshape(self.batch, -1)
-        reference = np.take_along_axis(reference_dbm, flat, 1).reshape(neighbour["cell"].shape)
-        received_dbm = power_dbm[..., None] - (reference - neighbour["rsrp_dbm"])
-        up = network.row_direction == 1
-        ue = np.broadcast_to(network.row_ue[up], (self.batch, up.sum()))
-        share = sum_into(ue, self.fluid.share[:, up], len(network.ue_names))
+        share = sum_into(network.row_ue_of[1], self.fluid.share, len(network.ue_names))
+        sends = share > 0
+        cell, level_dbm = (neighbour[name][sends] for name in ("cell", "rsrp_dbm"))
+        reference = np.broadcast_to(reference_dbm[:, None], (*sends.shape, network.n_cells))[sends]
+        received_dbm = power_dbm[sends][:, None] - (picked(reference, cell) - level_dbm)
         noise_dbm = -174 + radio.noise_figure_gnb_db + 10 * np.log10(1.8e5)
-        part = share[..., None] * 10 ** ((received_dbm - noise_dbm) / 10)
+        part = np.zeros(neighbour["cell"].shape)
+        part[sends] = share[sends][:, None] * 10 ** ((received_dbm - noise_dbm) / 10)
+        flat = neighbour["cell"].reshape(self.batch, -1)
         total = sum_into(flat, part.reshape(self.batch, -1), network.n_cells)
         return 10 * np.log10(1 + total)
 
     def mean_by_cell(self, of_users: Floats) -> Floats:
         """Mean over the users of each cell, NaN where there are none."""
-        total = self.sum_by_cell(of_users)
-        count = self.sum_by_cell(np.ones_like(of_users))
-        return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+        ones = np.ones(of_users.shape[-1])
+        return self.of_sectors(mean_into(self.ue_cell, of_users, ones, self.network.n_cells))
 
-    def sum_by_cell(self, of_users: Floats) -> Floats:
+    def sum_by_cell(self, of_users: NDArray[Any]) -> Floats:
         """Sum over the users of each cell, those of its site's first carrier."""
-        return sum_into(self.ue_cell, of_users, self.network.n_cells)[:, self.of_primary]
+        return self.of_sectors(sum_into(self.ue_cell, of_users, self.network.n_cells))
 
     @cached_property
     def alive(self) -> Floats:
@@ -256,7 +266,7 @@ class Radio:
     def ul_rate_mbps(self) -> Floats:
         """Uplink rate of each user if it had its cells alone, after the change."""
         table = self.network.mcs_table
-        mcs = np.nan_to_num(self.mcs("ul"), nan=8.0)
+        mcs = known(self.mcs("ul"), 8.0)
         rise = self.step.outside["noise_rise_db"] - self.step.outside_now["noise_rise_db"]
         bits = efficiency(sinr_of_mcs_db(mcs, table) - self.at_user(rise), table)
         return bits * self.at_user(self.ul_full_mbps) * self.alive
@@ -276,8 +286,8 @@ class Radio:
     def row_rate_mbps(self) -> Floats:
         """Of each flow row, if its user had the cell alone."""
         network = self.network
-        down, up = self.rate_mbps[:, network.row_ue], self.ul_rate_mbps[:, network.row_ue]
-        return np.where(network.row_direction == 0, down, up)
+        down, up = (picked(rate, network.row_ue) for rate in (self.rate_mbps, self.ul_rate_mbps))
+        return np.where(network.row_is_of[0], down, up)
 
     @cached_property
     def sent_bits(self) -> Floats:
@@ -287,12 +297,8 @@ class Radio:
             return self._known_sent_bits
         before = step.now["flow"]["sent_bits"]
         damped = self.damped
-        closed = np.where(
-            network.row_kind == FLOW_KINDS.index(FULL_BUFFER),
-            (damped > 0).astype(float),
-            before * (damped > 0),
-        )
-        return np.where(open_rows(network), step.outside["sent_bits"], closed)
+        closed = np.where(self._endless, (damped > 0).astype(float), before * (damped > 0))
+        return np.where(network.row_is_open, step.outside["sent_bits"], closed)
 
     @cached_property
     def link_offered_mbps(self) -> Floats:
@@ -304,7 +310,7 @@ class Radio:
     def link_arriving_mbps(self) -> Floats:
         """The same, but of the uplink what the radio lets through."""
         network = self.network
-        up = network.row_direction == 1
+        up = network.row_is_of[1]
         return (
             self.link_sum(np.where(up, self.fluid.served_bits, self.sent_bits * ~self._endless))
             * HEADERS
@@ -316,22 +322,21 @@ class Radio:
         network = self.network
         down, up = network.paths.incidence
         total = np.zeros((self.batch, down.shape[1]))
-        for direction, passes in ((0, down), (1, up)):
-            mine = network.row_direction == direction
-            by_path = sum_into(self.row_path[:, mine], of_rows[:, mine], len(down))
+        for mine, passes in zip(network.row_is_of, (down, up), strict=True):
+            by_path = sum_into(np.where(mine, self.row_path, -1), of_rows, len(down))
             total += by_path @ passes
         return total
 
     @cached_property
     def _endless(self) -> NDArray[np.bool_]:
-        return np.asarray(self.network.row_kind == FLOW_KINDS.index(FULL_BUFFER))
+        return self.network.row_is[FULL_BUFFER]
 
     @cached_property
     def path_propagation_ms(self) -> Floats:
         """Propagation delay of the path of each flow row."""
         down, up = (self.link_propagation_ms @ p.T for p in self.network.paths.incidence)
-        by_row = [np.take_along_axis(way, self.row_path, 1) for way in (down, up)]
-        return np.where(self.network.row_direction == 0, *by_row)
+        by_row = [picked(way, self.row_path) for way in (down, up)]
+        return np.where(self.network.row_is_of[0], *by_row)
 
     @cached_property
     def path_survival(self) -> Floats:
@@ -341,15 +346,15 @@ class Radio:
         kept = kept * (1 - network.link_loss_pct / 100) * (1 - outside["link_fault_loss"])
         kept = np.log(np.maximum(kept * outside["link_up"], 1e-9))
         down, up = (np.exp(kept @ passes.T) for passes in network.paths.incidence)
-        by_row = [np.take_along_axis(way, self.row_path, 1) for way in (down, up)]
-        return np.where(network.row_direction == 0, *by_row)
+        by_row = [picked(way, self.row_path) for way in (down, up)]
+        return np.where(network.row_is_of[0], *by_row)
 
     @cached_property
     def arriving_bits(self) -> Floats:
         """What comes to the radio queue of each flow row: downlink has passed transport."""
         network = self.network
         passed = self.sent_bits * self.path_survival
-        return np.where(network.row_direction == 0, passed, self.sent_bits)
+        return np.where(network.row_is_of[0], passed, self.sent_bits)
 
     @cached_property
     def fluid(self) -> Fluid:
@@ -361,11 +366,7 @@ class Radio:
             self.rows_cell,
             self._row_slice,
             self.row_rate_mbps,
-            np.where(
-                network.row_kind == FLOW_KINDS.index(FULL_BUFFER),
-                0.0,
-                step.now["flow"]["in_flight_bits"],
-            ),
+            np.where(self._endless, 0.0, step.now["flow"]["in_flight_bits"]),
             self.arriving_bits,
             (controls["dedicated_pct"], controls["min_pct"], controls["max_pct"]),
             controls["scheduler"],
@@ -375,7 +376,7 @@ class Radio:
     @cached_property
     def through_bits(self) -> Floats:
         """Of each flow row, served by the fluid and, uplink, let through by transport."""
-        down = self.network.row_direction == 0
+        down = self.network.row_is_of[0]
         return np.asarray(self.fluid.served_bits * np.where(down, 1.0, self.path_survival))
 
     @cached_property
@@ -383,9 +384,8 @@ class Radio:
         """Downlink of each cell at one bit per resource element, carriers of a site together."""
         elements_per_ms = 12 * self.n_rb * SYMBOLS_PER_SLOT * self.scs_khz / 15
         own = elements_per_ms * 1e-3 * self.network.dl_share * self.on
-        total = np.zeros_like(own)
-        np.add.at(total.T, self.of_primary, own.T)
-        return np.maximum(total[:, self.of_primary], 1e-3)
+        total = self.of_sectors(sum_into(self.of_primary, own, self.network.n_cells))
+        return np.maximum(total, 1e-3)
 
     @cached_property
     def rows_cell(self) -> NDArray[np.int64]:
@@ -397,12 +397,18 @@ class Radio:
         """Cell and slice of each flow row after the change, as one index."""
         return self.rows_cell * self.network.n_slices + self.step.controls["row_slice"]
 
-    def by_slice(self, of_rows: Floats, direction: int) -> Floats:
-        """Sum over the flow rows of each cell and slice in one direction, shape (B, C, S)."""
-        mine = self.network.row_direction == direction
-        shape = self.batch, self.network.n_cells, self.network.n_slices
-        total = sum_into(self.rows_group[:, mine], of_rows[:, mine], shape[1] * shape[2])
-        return total.reshape(shape)[:, self.of_primary]
+    @cached_property
+    def _rows_place(self) -> NDArray[np.int64]:
+        """Direction, cell and slice of each flow row, as one index."""
+        n_groups = self.network.n_cells * self.network.n_slices
+        return self.network.row_direction * n_groups + self.rows_group
+
+    def by_slice(self, of_rows: NDArray[Any]) -> Floats:
+        """Sums over the flow rows of each direction, cell and slice, shape (2, B, C, S)."""
+        n_cells, n_slices = self.network.n_cells, self.network.n_slices
+        total = sum_into(self._rows_place, of_rows, 2 * n_cells * n_slices)
+        total = total.reshape(self.batch, 2, n_cells, n_slices).swapaxes(0, 1)
+        return total if self._one_carrier else total[:, :, self.of_primary]
 
     @cached_property
     def offered_mbps(self) -> Floats:
@@ -410,18 +416,10 @@ class Radio:
         return self.step.outside["sent_bits"] / (self.network.scenario.interval_ms * 1e3)
 
     @cached_property
-    def kind_of_row(self) -> dict[str, Floats]:
-        """By kind of closed-loop traffic, 1 for its flow rows."""
-        return {
-            name: (self.network.row_kind == FLOW_KINDS.index(name)).astype(float)
-            for name in (FULL_BUFFER, TCP, HTTP, RESPONSE)
-        }
-
-    @cached_property
     def damped(self) -> Floats:
         """Rate factor of each flow row by degradation of its slice and surges."""
-        level = np.take_along_axis(self.step.controls["degradation"], self._row_slice, 1)
-        surge = np.take_along_axis(self.step.outside["surge"], self._row_slice, 1)
+        level = picked(self.step.controls["degradation"], self._row_slice)
+        surge = picked(self.step.outside["surge"], self._row_slice)
         return np.asarray(surge * np.array([1.0, 0.5, 0.0])[level.astype(int)])
 
     @cached_property
@@ -438,9 +436,10 @@ class Radio:
         has_app = network.row_application >= 0
         apps = network.row_application[has_app]
         anchor[:, has_app] = controls["application_site"][:, apps].astype(int) + 1
-        own = controls["row_path"]
-        moment = np.arange(self.batch)[:, None]
-        path = controls["slice_path"][moment, self._row_slice, site, anchor]
+        own, of_slice = controls["row_path"], controls["slice_path"]
+        _, _, n_sites, n_anchors = of_slice.shape
+        flat = (self._row_slice * n_sites + site) * n_anchors + anchor
+        path: NDArray[np.int64] = np.take_along_axis(of_slice.reshape(self.batch, -1), flat, 1)
         if (own >= 0).any():
             known = np.unique(own[own >= 0])
             ends = np.zeros((known.max() + 1, 2), int)

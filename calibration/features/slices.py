@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from calibration.features.by_slice import flows_by_slice
 from calibration.features.cells import cell_columns
 from calibration.features.radio import Radio
-from calibration.features.rows import Rows, changes, lagged, least_into
+from calibration.features.rows import Rows, changes, lagged
 from calibration.network import FULL_BUFFER, HTTP, TCP, Floats
-from calibration.trajectory import open_rows
+from calibration.sums import least_into, picked
+
+WAYS = ("dl", "ul")
+CARRIED = ("throughput_mbps", "prb_util_pct", "queued_bits")
 
 
 def slice_rows(radio: Radio) -> Rows:
@@ -18,76 +22,52 @@ def slice_rows(radio: Radio) -> Rows:
     rows = radio.rows(network.n_cells, network.n_slices)
     cell_columns(rows, radio, lambda values: values[:, :, None])
     slice_ = step.now["slice"]
-    interval_kbit = network.scenario.interval_ms * 1e3
-    ones = np.ones_like(radio.offered_mbps)
-    offered_now = step.outside_now["sent_bits"] / interval_kbit
-    for index, d in enumerate(("dl", "ul")):
-        offered = radio.by_slice(radio.offered_mbps, index)
-        was_offered = radio.by_slice(offered_now, index)
-        backlog = slice_[f"{d}_queued_bits"] / interval_kbit
-        throughput, prb = slice_[f"{d}_throughput_mbps"], slice_[f"{d}_prb_util_pct"]
-        closed = np.maximum(throughput - was_offered, 0)
-        cell_throughput = throughput.sum(-1, keepdims=True)
-        cell_prb = np.maximum(step.now["cell"][f"{d}_prb_util_pct"][:, :, None], 0.1)
-        rows.add(
-            **{
-                f"{d}_offered_mbps": offered,
-                f"{d}_was_offered_mbps": was_offered,
-                f"{d}_closed_mbps": closed,
-                f"{d}_backlog_mbps": backlog,
-                f"{d}_demand_mbps": offered + closed,
-                f"{d}_others_offered_mbps": offered.sum(-1, keepdims=True) - offered,
-                f"{d}_others_backlog_mbps": backlog.sum(-1, keepdims=True) - backlog,
-                f"{d}_mbps_per_pct": np.where(
-                    prb > 0.05, throughput / np.maximum(prb, 0.05), np.nan
-                ),
-                f"{d}_cell_mbps_per_pct": cell_throughput / cell_prb,
-                f"{d}_active_flows": radio.by_slice((radio.offered_mbps > 0).astype(float), index),
-            }
-        )
-        carried = np.maximum(throughput, 1e-3)
-        drain_ms = np.minimum(backlog / carried * network.scenario.interval_ms, 1e4)
-        rows.add(**{f"{d}_drain_ms": drain_ms})
-    fluid = radio.fluid
-    for index, d in enumerate(("dl", "ul")):
-        served = radio.by_slice(fluid.served_bits, index)
-        queued = radio.by_slice(fluid.queued_bits, index)
-        dropped = radio.by_slice(fluid.dropped_bits, index)
-        wait = radio.by_slice(fluid.latency_ms * fluid.served_bits, index) / np.maximum(served, 1)
-        mean_rate = radio.by_slice(radio.row_rate_mbps * (radio.sent_bits > 0), index) / np.maximum(
-            radio.by_slice((radio.sent_bits > 0).astype(float), index), 1
-        )
-        got = 100 * radio.by_slice(fluid.share, index)
-        wanted = 100 * radio.by_slice(fluid.wanted, index)
-        rows.add(
-            **{
-                f"{d}_fluid_mbps": served / interval_kbit,
-                f"{d}_fluid_queued_bits": queued,
-                f"{d}_fluid_loss_pct": 100 * dropped / np.maximum(dropped + served, 1),
-                f"{d}_fluid_latency_ms": wait + 2,
-                f"{d}_fluid_prb_pct": got,
-                f"{d}_wanted_pct": wanted,
-                f"{d}_others_wanted_pct": wanted.sum(-1, keepdims=True) - wanted,
-                f"{d}_others_fluid_prb_pct": got.sum(-1, keepdims=True) - got,
-                f"{d}_mean_rate_mbps": mean_rate,
-                f"{d}_arriving_mbps": radio.by_slice(
-                    radio.arriving_bits * open_rows(network), index
-                )
-                / interval_kbit,
-            }
-        )
-    full = radio.by_slice(radio.kind_of_row[FULL_BUFFER] * (radio.damped > 0), 0)
+    interval_kbit, flows = radio.interval_kbit, radio.once(flows_by_slice)
+    by_way = {name: np.stack([slice_[f"{d}_{name}"] for d in WAYS]) for name in CARRIED}
+    throughput, prb = by_way["throughput_mbps"], by_way["prb_util_pct"]
+    offered, was_offered = flows["offered_mbps"], flows["was_offered_mbps"]
+    backlog = by_way["queued_bits"] / interval_kbit
+    closed = np.maximum(throughput - was_offered, 0)
+    cell_prb = np.stack([step.now["cell"][f"{d}_prb_util_pct"] for d in WAYS])[..., None]
+    drain_ms = backlog / np.maximum(throughput, 1e-3) * network.scenario.interval_ms
+    _add_by_way(rows, {
+        "offered_mbps": offered,
+        "was_offered_mbps": was_offered,
+        "closed_mbps": closed,
+        "backlog_mbps": backlog,
+        "demand_mbps": offered + closed,
+        "others_offered_mbps": _of_others(offered),
+        "others_backlog_mbps": _of_others(backlog),
+        "mbps_per_pct": np.where(prb > 0.05, throughput / np.maximum(prb, 0.05), np.nan),
+        "cell_mbps_per_pct": throughput.sum(-1, keepdims=True) / np.maximum(cell_prb, 0.1),
+        "active_flows": flows["offering"],
+        "drain_ms": np.minimum(drain_ms, 1e4),
+    })  # fmt: skip
+    served, dropped = flows["served_bits"], flows["dropped_bits"]
+    got, wanted = 100 * flows["share"], 100 * flows["wanted"]
+    _add_by_way(rows, {
+        "fluid_mbps": served / interval_kbit,
+        "fluid_queued_bits": flows["queued_bits"],
+        "fluid_loss_pct": 100 * dropped / np.maximum(dropped + served, 1),
+        "fluid_latency_ms": flows["waited_bits_ms"] / np.maximum(served, 1) + 2,
+        "fluid_prb_pct": got,
+        "wanted_pct": wanted,
+        "others_wanted_pct": _of_others(wanted),
+        "others_fluid_prb_pct": _of_others(got),
+        "mean_rate_mbps": flows["sending_mbps"] / np.maximum(flows["sending"], 1),
+        "arriving_mbps": flows["arriving_bits"] / interval_kbit,
+    })  # fmt: skip
+    full = flows[FULL_BUFFER][0]
     rows.add(
         full_buffer_flows=full,
-        tcp_flows=radio.by_slice(ones * radio.kind_of_row[TCP] * (radio.damped > 0), 0),
-        http_flows=radio.by_slice(ones * radio.kind_of_row[HTTP] * (radio.damped > 0), 0),
-        others_full_buffer=full.sum(-1, keepdims=True) - full,
-        flows=radio.by_slice(ones, 0) + radio.by_slice(ones, 1),
+        tcp_flows=flows[TCP][0],
+        http_flows=flows[HTTP][0],
+        others_full_buffer=_of_others(full),
+        flows=flows["flows"].sum(0),
         worst_rate_mbps=_least_by_slice(radio),
-        packet_bits=_mean_packet_bits(radio),
-        guaranteed_pct=step.controls["min_pct"].sum(-1, keepdims=True) - step.controls["min_pct"],
-        others_dedicated_pct=step.controls["dedicated_pct"].sum(-1, keepdims=True)
-        - step.controls["dedicated_pct"],
+        packet_bits=_mean_packet_bits(flows),
+        guaranteed_pct=_of_others(step.controls["min_pct"]),
+        others_dedicated_pct=_of_others(step.controls["dedicated_pct"]),
         users_now=slice_["users"],
     )
     changes(rows, step, ("dedicated_pct", "min_pct", "max_pct"))
@@ -99,21 +79,26 @@ def slice_rows(radio: Radio) -> Rows:
     return rows
 
 
+def _of_others(of_slices: Floats) -> Floats:
+    """What the other slices of the cell have together."""
+    return np.asarray(of_slices.sum(-1, keepdims=True) - of_slices)
+
+
+def _add_by_way(rows: Rows, columns: dict[str, Floats]) -> None:
+    """Put in columns of shape (2, B, C, S), those of the downlink first."""
+    for index, d in enumerate(WAYS):
+        rows.add(**{f"{d}_{name}": values[index] for name, values in columns.items()})
+
+
 def _least_by_slice(radio: Radio) -> Floats:
     network = radio.network
     count = network.n_cells * network.n_slices
-    rate = radio.rate_mbps[:, network.row_ue]
-    busy = radio.offered_mbps > 0
-    rate = np.where(busy & (network.row_direction == 0), rate, np.inf)
-    least = least_into(radio.rows_group, rate, count)
-    return np.where(np.isfinite(least), least, np.nan).reshape(
-        radio.batch, network.n_cells, network.n_slices
-    )[:, radio.of_primary]
+    rate = np.where(radio.offered_mbps > 0, picked(radio.rate_mbps, network.row_ue), np.inf)
+    index = np.where(network.row_is_of[0], radio.rows_group, -1)
+    least = least_into(index, rate, count).reshape(-1, network.n_cells, network.n_slices)
+    return radio.of_sectors(least)
 
 
-def _mean_packet_bits(radio: Radio) -> Floats:
-    bits = radio.network.row_packet_bits * np.ones_like(radio.offered_mbps)
-    weights = radio.offered_mbps
-    total = radio.by_slice(bits * weights, 0) + radio.by_slice(bits * weights, 1)
-    weight = radio.by_slice(weights, 0) + radio.by_slice(weights, 1)
-    return np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
+def _mean_packet_bits(flows: dict[str, Floats]) -> Floats:
+    total, weight = (flows[name].sum(0) for name in ("offered_packets", "offered_mbps"))
+    return np.asarray(np.divide(total, weight, out=np.zeros_like(total), where=weight > 0))

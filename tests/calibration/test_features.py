@@ -111,8 +111,7 @@ def test_fluid_conserves_bits_and_keeps_shares(runs):
         brought = waiting + radio.arriving_bits
         out = fluid.served_bits + fluid.queued_bits + fluid.dropped_bits
         assert out == pytest.approx(brought, abs=1e-3)
-        for direction in (0, 1):
-            share = radio.by_slice(fluid.share, direction)
+        for share in radio.by_slice(fluid.share):
             assert share.sum(-1).max() <= 1 + 1e-9
             assert (share <= radio.step.controls["max_pct"] / 100 + 1e-9).all()
         assert (fluid.served_bits >= 0).all()
