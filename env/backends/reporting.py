@@ -9,7 +9,7 @@ which nothing is known are left out.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -130,9 +130,12 @@ class _Report:
         self._moment, self._index = moment, index
         self._links, self._outages, self._alarms = links, outages, alarms
         self._speeds_mps, self._charges_pct = speeds_mps, charges_pct
-        self._facts = facts_of(moment.network.scenario)
         self._kbit = moment.network.scenario.interval_ms * 1e3
         """Bits of an interval at 1 Mbit/s."""
+
+    @cached_property
+    def _facts(self) -> Facts:
+        return facts_of(self._moment.network.scenario)
 
     def table(self, name: str) -> Columns:
         """The columns of a table that are known; counts are whole numbers."""

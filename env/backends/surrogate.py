@@ -69,8 +69,6 @@ class SurrogateBackend:
         self.scenario = scenario
         self.seed = seed
         self.history: list[Kpis] = list(history or start_of(scenario, seed))
-        self.in_distribution = True
-        """Whether the last interval was predicted from rows like those of training."""
         self._model = model or _default_model()
         self._network = network_of(scenario)
         initial = ControlState.initial(scenario)
@@ -89,6 +87,11 @@ class SurrogateBackend:
     def interval(self) -> int:
         """Reporting intervals done."""
         return len(self.history)
+
+    @property
+    def in_distribution(self) -> bool:
+        """Whether the last interval was predicted from rows like those of training, if it was."""
+        return not self._roll.rows or bool(self._roll.in_distribution()[0] >= LEAST_KNOWN)
 
     @property
     def controls(self) -> ControlState:
@@ -110,7 +113,6 @@ class SurrogateBackend:
             outside = self._world.run(self._arrays.arrays)
             moment = self._roll.step(self._in_force, outside)
             self.history += reports(moment, self._world)
-            self.in_distribution = bool(self._roll.in_distribution()[0] >= LEAST_KNOWN)
             self._orders_given()
 
     def futures(self, changes: Sequence[ControlChange], horizon: int, draws: int) -> Futures:
