@@ -4,7 +4,8 @@
 python benchmarks/speed_up.py [--only NAME ...] [--json]
 
 Both run the same intervals of the same networks on one core. For the model, features, predictions
-and what is carried on count; for NS-3 everything but the start of the worker.
+and what is carried on count; for NS-3 everything but the start of the worker. A call of the
+environment checks a setting, draws KPIs and traffic, moves users and runs an interval on.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from report import Line, run_parts
 from calibration.network import network_of
 from calibration.rolling import Roll, moments_of
 from calibration.trajectory import Trajectory, trajectory
+from env.backends.surrogate import SurrogateBackend
+from env.environment import Environment
 from experiment_model import ExperimentModel
 from ns3_scenarios.library import load_scenario
 from ns3_scenarios.live import LiveSimulation
@@ -33,8 +36,14 @@ from ns3_scenarios.scenario import ScenarioConfig
 SEED = 51
 PAST, FUTURE = 3, 5
 """Intervals before the clock starts, and while it runs."""
-COPIES = 64
+COPIES = {"quickstart": 1000, "macro_57": 64}
+"""Networks at once; of others, `USUAL_COPIES`."""
+USUAL_COPIES = 256
+CALLS = 40
 TARGET_ALONE, TARGET_BATCH = 300, 10_000
+TARGET_STEPS_PER_S = 20_000
+"""Of networks of three cells, in a batch."""
+TARGET_CALL_MS = 2
 
 
 def of_sites(n_sites: int) -> ScenarioConfig:
@@ -80,17 +89,34 @@ def on_model(model: ExperimentModel, run: Trajectory, copies: int) -> float:
     return statistics.median(times) / copies
 
 
+def of_call(model: ExperimentModel, scenario: ScenarioConfig) -> float:
+    """Seconds of a call of an environment that sets a transmit power and runs an interval on."""
+    environment = Environment(SurrogateBackend(scenario, SEED, model))
+    times = []
+    for number in range(CALLS):
+        arguments = {"cell": scenario.cell_ids[0], "tx_power_dbm": 40 + number % 2}
+        begun = time.perf_counter()
+        answer = environment.call("set_cell_tx_power", arguments)
+        times.append(time.perf_counter() - begun)
+        assert answer.ok, answer
+    return statistics.median(times)
+
+
 def measured(name: str) -> list[Line]:
     model, scenario = ExperimentModel.load(), NETWORKS[name]()
     ns3_s, run = in_ns3(scenario)
-    alone_s, batch_s = on_model(model, run, 1), on_model(model, run, COPIES)
+    copies = COPIES.get(name, USUAL_COPIES)
+    alone_s, batch_s = on_model(model, run, 1), on_model(model, run, copies)
+    steps_per_s = TARGET_STEPS_PER_S if run.network.n_cells == 3 else None
     what = f"{name}, {run.network.n_cells} cells, {len(run.network.ue_names)} users"
     return [
         Line(f"{what}: NS-3, an interval", 1e3 * ns3_s, "ms"),
         Line(f"{what}: model, alone", 1e3 * alone_s, "ms"),
-        Line(f"{what}: model, {COPIES} at once", 1e3 * batch_s, "ms"),
+        Line(f"{what}: model, {copies} at once", 1e3 * batch_s, "ms"),
+        Line(f"{what}: intervals, {copies} at once", 1 / batch_s, "1/s", at_least=steps_per_s),
         Line(f"{what}: speed-up alone", ns3_s / alone_s, "x", at_least=TARGET_ALONE),
         Line(f"{what}: speed-up in a batch", ns3_s / batch_s, "x", at_least=TARGET_BATCH),
+        Line(f"{what}: call", 1e3 * of_call(model, scenario), "ms", at_most=TARGET_CALL_MS),
     ]
 
 

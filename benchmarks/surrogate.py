@@ -41,6 +41,8 @@ from experiment_model.walking import Forest
 CELLS_AND_SLICES = 63
 """Rows of a network of 21 cells with three slices."""
 FEATURES, KPIS, TREES, DEPTH = 110, 16, 150, 7
+BINS = 8
+"""Few, to train fast."""
 BATCH = 20_000
 REPETITIONS = 200
 BATCHES = 7
@@ -56,10 +58,11 @@ def booster(seed: int = 0) -> xgboost.Booster:
     rng = np.random.default_rng(seed)
     rows = rng.standard_normal((50 * 2**DEPTH, FEATURES), np.float32)
     rows[rng.random(rows.shape) < 0.05] = np.nan
-    data = xgboost.QuantileDMatrix(rows, rng.normal(size=(len(rows), KPIS)), max_bin=64)
+    data = xgboost.QuantileDMatrix(rows, rng.normal(size=(len(rows), KPIS)), max_bin=BINS)
     params = {
         "multi_strategy": "multi_output_tree",
         "max_depth": DEPTH,
+        "max_bin": BINS,
         "min_child_weight": 0,
         "base_score": 0,
         "nthread": 1,
