@@ -102,7 +102,7 @@ def _laid_out(trees: Trees, n_features: int, start: int, width: int) -> tuple[ND
     )
 
 
-def _read(kind: Any, n_axes: int, layout: str = "C") -> Array:
+def _read(kind: Any, n_axes: int, layout: Any = "C") -> Any:
     """An array that is not written to, and that need not be writable: workers share models."""
     return Array(kind, n_axes, layout, readonly=True)
 

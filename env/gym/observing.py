@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.energy import CATEGORIES
-from calibration.features.rows import sum_into
 from calibration.network import Floats, network_of
 from calibration.rolling import Moment
+from calibration.sums import sum_into
 from env.gym.knobs import Scale, places
 from env.kpis import Kpis
 from env.view import Scope
