@@ -176,6 +176,7 @@ class KindFit:
             self._fit_spread(name, members, residuals, offsets) for name, members in groups.items()
         ]
         standardised = (residuals["conformal"] - offsets) / self._sigma(self._conformal, spread)
+        z = self._transforms.base_z(self._conformal.x) + self._predicted(self._conformal, means)
         return Kind(
             features=_features(self._fit),
             kpis=tuple(
@@ -185,7 +186,7 @@ class KindFit:
             boosters=tuple(means),
             spread=tuple(spread),
             intervals=intervals_of(
-                self._targets, self._at_bounds(standardised), self._settings.seed
+                self._targets, self._at_bounds(standardised, z + offsets), self._settings.seed
             ),
             joint=joint_of(standardised, self._conformal),
             domain=domain_of(self._fit, self._conformal, self._hidden),
@@ -267,12 +268,13 @@ class KindFit:
         )
         return HEADROOM * max(seen, target.scale)
 
-    def _at_bounds(self, standardised: Floats) -> Standardised:
+    def _at_bounds(self, standardised: Floats, z: Floats) -> Standardised:
         y = self._conformal.y
         lower = [-np.inf if t.lower is None else t.lower + NEAR * t.scale for t in self._targets]
         upper = [np.inf if t.upper is None else t.upper - NEAR * t.scale for t in self._targets]
         return Standardised(
             standardised,
+            z,
             np.asarray(y <= np.array(lower)),
             np.asarray(y >= np.array(upper)),
             self._conformal.scenario,

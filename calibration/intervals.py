@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from calibration.network import Floats
 from calibration.samples import Samples
 from calibration.targets import Target
-from experiment_model import Intervals, Joint
+from experiment_model import Intervals, Joint, Levels
 
 PROBABILITIES = (0.005, 0.01, 0.02, *(float(p) for p in np.round(np.arange(0.05, 0.96, 0.025), 3)),
                  0.98, 0.99, 0.995)  # fmt: skip
 LEAST_GROUP_ROWS = 500
 """A scenario with fewer rows for the conformal correction has no intervals of its own."""
+LEAST_LEVEL_ROWS = 250
+MOST_LEVELS = 4
+"""Of the predicted mean, each with quantiles of its own."""
 IMPUTATIONS = 60
 
 _NORMAL = NormalDist()
@@ -29,6 +32,8 @@ class Standardised:
     """Residuals in z over their scale, of rows kept apart; shape (rows, KPIs)."""
 
     values: Floats
+    z: Floats
+    """Predicted means."""
     at_lower: NDArray[np.bool_]
     """Where the KPI lies at its lower bound: the residual says only what it is not above."""
     at_upper: NDArray[np.bool_]
@@ -36,8 +41,12 @@ class Standardised:
 
 
 def intervals_of(targets: Sequence[Target], rows: Standardised, seed: int) -> Intervals:
-    """Split-conformal quantiles (Vovk et al. 2005; Lei et al. 2018), by scenario and in general."""
-    tables: dict[str, dict[str, tuple[float, ...]]] = {"": {}}
+    """Split-conformal quantiles (Vovk et al. 2005; Lei et al. 2018), by scenario and in general.
+
+    They are apart by level of the predicted mean, too (Mondrian; Bostrom and Johansson 2020): where
+    little is predicted, most KPIs are at their bound, and where much is, they scatter both ways.
+    """
+    tables: dict[str, dict[str, Levels]] = {"": {}}
     names = [str(s) for s in np.unique(rows.scenario)]
     for index, target in enumerate(targets):
         known = np.isfinite(rows.values[:, index])
@@ -45,15 +54,27 @@ def intervals_of(targets: Sequence[Target], rows: Standardised, seed: int) -> In
             mine = known & (rows.scenario == name) if name else known
             if name and mine.sum() < LEAST_GROUP_ROWS:
                 continue
-            tables.setdefault(name, {})[target.name] = _quantiles(
-                _uncensored(
-                    rows.values[mine, index],
-                    rows.at_lower[mine, index],
-                    rows.at_upper[mine, index],
-                    np.random.default_rng(seed),
-                )
-            )
+            tables.setdefault(name, {})[target.name] = _levels(rows, index, mine, seed)
     return Intervals(probabilities=PROBABILITIES, tables=tables)
+
+
+def _levels(rows: Standardised, index: int, mine: NDArray[np.bool_], seed: int) -> Levels:
+    z = rows.z[mine, index]
+    n = int(np.clip(len(z) // LEAST_LEVEL_ROWS, 1, MOST_LEVELS))
+    edges = np.unique(np.quantile(z, np.arange(1, n) / n)) if n > 1 else np.zeros(0)
+    level = np.searchsorted(edges, z, side="right")
+    values, at_lower, at_upper = (
+        part[mine, index] for part in (rows.values, rows.at_lower, rows.at_upper)
+    )
+    return Levels(
+        edges=tuple(edges.tolist()),
+        quantiles=tuple(
+            _quantiles(
+                _uncensored(values[at], at_lower[at], at_upper[at], np.random.default_rng(seed))
+            )
+            for at in (level == rank for rank in range(len(edges) + 1))
+        ),
+    )
 
 
 def _uncensored(

@@ -239,7 +239,7 @@ def _tables(radio: Radio, kpis: dict[str, Table]) -> dict[str, Table]:
         edge["background_pct"] = step.outside["background_pct"]
         _without(edge, edge["jobs_arrived"] > HALF_A_JOB, ("waiting_ms", "service_ms"))
     if application:
-        _jobs(radio, application)
+        _jobs(radio, application, edge)
     now["flow"] = {}
     return now
 
@@ -252,19 +252,22 @@ def _sum_up(slices: Table, network: Network, flow: Table, controls: Table) -> No
     _without(slices, delivered > LEAST_BITS, LATENCIES)
 
 
-def _jobs(radio: Radio, application: Table) -> None:
-    """Counts of jobs that follow from those predicted: none comes or goes unseen."""
+def _jobs(radio: Radio, application: Table, edge: Table) -> None:
+    """Counts of jobs that follow from those predicted: only full sites lose any."""
     step = radio.step
     jobs = radio.once(Jobs)
-    made = jobs.made
-    finished = np.minimum(
-        application["jobs_finished"], step.now["application"]["jobs_in_progress"] + made
+    there = step.now["application"]["jobs_in_progress"] + jobs.made
+    finished = np.minimum(application["jobs_finished"], there)
+    left = there - finished
+    n_sites = len(radio.network.edge_names)
+    share = jobs.arriving / np.maximum(
+        np.take_along_axis(jobs.at_site(jobs.arriving, n_sites), jobs.site, 1), 1e-9
     )
-    left = step.now["application"]["jobs_in_progress"] + made - finished
+    dropped = np.take_along_axis(edge["jobs_dropped"], jobs.site, 1) * share
     application["jobs_finished"] = finished
-    application["jobs_in_progress"] = np.minimum(application["jobs_in_progress"], left)
-    application["jobs_lost"] = left - application["jobs_in_progress"]
-    application["jobs_made"], application["jobs_offloaded"] = made, jobs.arriving
+    application["jobs_lost"] = np.minimum(dropped, left)
+    application["jobs_in_progress"] = left - application["jobs_lost"]
+    application["jobs_made"], application["jobs_offloaded"] = jobs.made, jobs.arriving
     names = [n for n in application if n.endswith("_ms")]
     _without(application, finished > HALF_A_JOB, names)
 

@@ -22,6 +22,7 @@ from experiment_model.schema import (
     Joint,
     Kind,
     Kpi,
+    Levels,
     ModelSpec,
 )
 from experiment_model.transforms import Transforms
@@ -43,6 +44,7 @@ __all__ = [
     "Joint",
     "Kind",
     "Kpi",
+    "Levels",
     "ModelError",
     "ModelSpec",
     "Prediction",

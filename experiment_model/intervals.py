@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Quantiles of standardised residuals, looked up by probability or by normal score.
 
-A table gives quantiles Q(p) of (z - mean of z) / sigma at some p. Between them, Q is linear in the
-normal score of p, the standard normal quantile of p.
+A table gives quantiles Q(p) of (z - mean of z) / sigma at some p, for each level of the mean of z.
+Between them, Q is linear in the normal score of p, the standard normal quantile of p.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from experiment_model.compiling import vectorized
 from experiment_model.errors import ModelError
-from experiment_model.schema import Intervals
+from experiment_model.schema import Intervals, Levels
 
 Floats = NDArray[np.float64]
 
@@ -34,16 +34,17 @@ class Tables:
         self._probabilities = intervals.probabilities
         self._at = np.array([_NORMAL.inv_cdf(p) for p in intervals.probabilities])
         every = intervals.tables
-        self._tables: dict[str, Floats] = {
-            group: np.array([table.get(kpi, every[""][kpi]) for kpi in kpis])
+        self._tables = {
+            group: _stacked([table.get(kpi, every[""][kpi]) for kpi in kpis])
             for group, table in every.items()
         }
 
-    def quantile(self, probability: float, group: str) -> Floats:
-        """Q of each KPI, shape (k,).
+    def quantile(self, probability: float, z: Floats, group: str) -> Floats:
+        """Q of each KPI, shape (n, k).
 
         Args:
             probability: within those of the tables.
+            z: means of z, shape (n, k).
             group: label of the rows; the general table serves unknown ones.
 
         Raises:
@@ -55,27 +56,55 @@ class Tables:
                 f"probability={probability:g} is not allowed; this model knows quantiles from "
                 f"{low:g} to {high:g}"
             )
-        score = _NORMAL.inv_cdf(probability)
-        return np.array([np.interp(score, self._at, quantiles) for quantiles in self._of(group)])
+        return self.at_scores(np.full(z.shape, _NORMAL.inv_cdf(probability)), z, group)
 
-    def at_scores(self, scores: Floats, group: str) -> Floats:
-        """Q at normal scores of each KPI, shape (n, k); beyond a table its first or last."""
-        return np.asarray(_between(scores, self._at, self._of(group)))
+    def at_scores(self, scores: Floats, z: Floats, group: str) -> Floats:
+        """Q at normal scores, shape (n, k); beyond a table its first or last."""
+        return np.asarray(_between(scores, z, self._at, *self._of(group)))
 
-    def _of(self, group: str) -> Floats:
+    def scores(self, residual: Floats, z: Floats, group: str) -> Floats:
+        """Normal scores of residuals, shape (n, k); infinite beyond a table."""
+        edges, quantiles = self._of(group)
+        level = np.minimum((z[..., None] >= edges).sum(-1), quantiles.shape[1] - 1)
+        found = np.empty(z.shape)
+        for k in range(z.shape[1]):
+            for rank in np.unique(level[:, k]):
+                mine = level[:, k] == rank
+                found[mine, k] = np.interp(
+                    residual[mine, k], quantiles[k, rank], self._at, left=-np.inf, right=np.inf
+                )
+        return found
+
+    def _of(self, group: str) -> tuple[Floats, Floats]:
         return self._tables.get(group, self._tables[""])
 
 
-@vectorized("(float64[:], float64[:], float64[:, :], float64[:])", "(k),(p),(k,p)->(k)")
-def _between(scores, at, quantiles, found):  # type: ignore[no-untyped-def]
-    """Quantiles of each KPI at a score, linear between those of the table."""
+def _stacked(tables: Sequence[Levels]) -> tuple[Floats, Floats]:
+    """Edges, infinite where there are none, and quantiles, shape (k, l, p), of up to l levels."""
+    most = max(len(table.quantiles) for table in tables)
+    edges = np.full((len(tables), max(most - 1, 1)), np.inf)
+    quantiles = np.zeros((len(tables), most, len(tables[0].quantiles[0])))
+    for k, table in enumerate(tables):
+        edges[k, : len(table.edges)] = table.edges
+        quantiles[k, : len(table.quantiles)] = table.quantiles
+        quantiles[k, len(table.quantiles) :] = table.quantiles[-1]
+    return edges, quantiles
+
+
+@vectorized(
+    "(float64[:], float64[:], float64[:], float64[:, :], float64[:, :, :], float64[:])",
+    "(k),(k),(p),(k,e),(k,l,p)->(k)",
+)
+def _between(scores, z, at, edges, quantiles, found):  # type: ignore[no-untyped-def]
+    """Quantiles of each KPI at a score, linear between those of the table of its level."""
     for k in range(len(scores)):
+        level = min(np.searchsorted(edges[k], z[k], "right"), quantiles.shape[1] - 1)
         right = np.searchsorted(at, scores[k], "right")
         if right == 0:
-            found[k] = quantiles[k, 0]
+            found[k] = quantiles[k, level, 0]
         elif right == len(at):
-            found[k] = quantiles[k, -1]
+            found[k] = quantiles[k, level, -1]
         else:
             left = right - 1
-            slope = (quantiles[k, right] - quantiles[k, left]) / (at[right] - at[left])
-            found[k] = slope * (scores[k] - at[left]) + quantiles[k, left]
+            low, high = quantiles[k, level, left], quantiles[k, level, right]
+            found[k] = (high - low) / (at[right] - at[left]) * (scores[k] - at[left]) + low

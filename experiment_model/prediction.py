@@ -56,7 +56,7 @@ class Prediction:
         Raises:
             ModelError: the tables do not reach so far.
         """
-        residual = self._surrogate.tables.quantile(probability, self._group)
+        residual = self._surrogate.tables.quantile(probability, self.z, self._group)
         return self._surrogate.transforms.from_z(self.z + self.sigma * residual)
 
     @cached_property

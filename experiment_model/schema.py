@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `model.json` says: features, KPIs, boosters, intervals and the domain of each kind of row.
 
-Letters: f features, k KPIs, p probabilities, m principal components, q points of a table.
+Letters: f features, k KPIs, p probabilities, l levels, m principal components,
+q points of a table.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pydantic import Field, FiniteFloat, model_validator
 from experiment_model.card import Card, Part
 
 FORMAT: Final = "sixg-experiment-model"
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 MAX_KINDS = 64
 MAX_FEATURES = 4096
@@ -24,6 +25,7 @@ MAX_KPIS = 256
 MAX_BOOSTERS = 256
 MAX_GROUPS = 1024
 MAX_POINTS = 4096
+MAX_LEVELS = 64
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Text = Annotated[str, Field(max_length=1000)]
@@ -82,14 +84,31 @@ class BoosterFile(Part):
     """Features in which all of these KPIs rise (1) or fall (-1)."""
 
 
+class Levels(Part):
+    """Quantiles of the residuals of one KPI, by level of its predicted mean."""
+
+    edges: Annotated[tuple[FiniteFloat, ...], Field(max_length=MAX_LEVELS - 1)] = ()
+    """Between the levels, in mean of z, ascending, shape (l - 1,)."""
+    quantiles: Annotated[tuple[Points, ...], Field(min_length=1, max_length=MAX_LEVELS)]
+    """Shape (l, p)."""
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if len(self.edges) != len(self.quantiles) - 1 or not _strictly_ascending(self.edges):
+            raise ValueError("edges must ascend and be one fewer than the levels")
+        if any(b < a for level in self.quantiles for a, b in itertools.pairwise(level)):
+            raise ValueError("quantiles must not descend")
+        return self
+
+
 class Intervals(Part):
     """Quantiles of the standardised residual (z - mean of z) / sigma, conformally corrected."""
 
     probabilities: Points
     """Ascending, between 0 and 1."""
-    tables: Annotated[dict[str, dict[Name, Points]], Field(max_length=MAX_GROUPS)]
-    """By group, for example scenario, and KPI, shape (p,). Group "" has every KPI, and serves
-    rows of no known group and KPIs that a group lacks."""
+    tables: Annotated[dict[str, dict[Name, Levels]], Field(max_length=MAX_GROUPS)]
+    """By group, for example scenario, and KPI. Group "" has every KPI, and serves rows of no known
+    group and KPIs that a group lacks."""
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:
@@ -97,14 +116,13 @@ class Intervals(Part):
         if not (p[0] > 0 and p[-1] < 1 and _strictly_ascending(p)):
             raise ValueError("probabilities must ascend and lie between 0 and 1")
         for group, table in self.tables.items():
-            for kpi, quantiles in table.items():
-                if len(quantiles) != len(p):
-                    raise ValueError(
-                        f"tables[{group!r}].{kpi} has {len(quantiles)} quantiles; "
-                        f"it must have one per probability, {len(p)}"
-                    )
-                if any(b < a for a, b in itertools.pairwise(quantiles)):
-                    raise ValueError(f"quantiles of tables[{group!r}].{kpi} must not descend")
+            for kpi, levels in table.items():
+                for quantiles in levels.quantiles:
+                    if len(quantiles) != len(p):
+                        raise ValueError(
+                            f"tables[{group!r}].{kpi} has {len(quantiles)} quantiles; "
+                            f"it must have one per probability, {len(p)}"
+                        )
         return self
 
 
@@ -243,7 +261,7 @@ class ModelSpec(Part):
     """A model without its trees: the content of `model.json`."""
 
     format: Literal["sixg-experiment-model"] = FORMAT
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     kinds: Annotated[dict[Name, Kind], Field(min_length=1, max_length=MAX_KINDS)]
     card: Card = Card()
     files: dict[FileName, FileEntry] = Field(default={})

@@ -75,9 +75,9 @@ class Surrogate:
                     f"of shape ({n}, {k}), one per row and KPI"
                 )
             drawn = self._persistence * before + self._renewal * drawn
-        residual = self.tables.at_scores(drawn, group)
-        z = self.mean_z(rows) + self.sigma(rows) * residual
-        return Sample(values=self.transforms.from_z(z), scores=drawn)
+        z = self.mean_z(rows)
+        residual = self.tables.at_scores(drawn, z, group)
+        return Sample(values=self.transforms.from_z(z + self.sigma(rows) * residual), scores=drawn)
 
     def explain(self, row: Rows) -> dict[str, Explanation]:
         """What each KPI of a row of shape (1, f) is made up of."""

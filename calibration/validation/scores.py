@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from scipy.stats import wasserstein_distance
 from calibration.samples import Samples
 from calibration.validation.report import Density, Floor, Scores
 from experiment_model import ExperimentModel, Prediction, Transforms
+from experiment_model.intervals import Tables
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -23,8 +23,6 @@ BINS = 32
 PIT_BINS = 10
 RESOLUTION = 1e-5
 """Values closer than this, relative to their size and scale, are one: float32 keeps little more."""
-
-_NORMAL = NormalDist()
 
 
 @dataclass(frozen=True)
@@ -116,14 +114,9 @@ def _distribution(
     """Predicted probabilities of at most some values, shape (n, k)."""
     spec = model.spec.kinds[kind]
     transforms = Transforms(spec.kpis, [feature.name for feature in spec.features])
-    tables = spec.intervals.tables
-    at = [_NORMAL.inv_cdf(p) for p in spec.intervals.probabilities]
+    tables = Tables(spec.intervals, [kpi.name for kpi in spec.kpis])
     residual = (transforms.to_z(values) - prediction.z) / prediction.sigma
-    found = np.empty(values.shape)
-    for k, kpi in enumerate(spec.kpis):
-        quantiles = tables.get(group, {}).get(kpi.name, tables[""][kpi.name])
-        score = np.interp(residual[:, k], quantiles, at, left=-np.inf, right=np.inf)
-        found[:, k] = ndtr(score)
+    found = ndtr(tables.scores(residual, prediction.z, group))
     found = np.where(values < transforms.lower, 0, found)
     found = np.where(values >= transforms.upper, 1, found)
     return np.where(np.isnan(values), np.nan, found)

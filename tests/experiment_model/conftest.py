@@ -20,6 +20,7 @@ from experiment_model import (
     Joint,
     Kind,
     Kpi,
+    Levels,
     ModelSpec,
     Transforms,
     write_model,
@@ -154,8 +155,11 @@ def fit_kind(
     spread = f"{name}.spread.ubj"
     boosters[spread] = train(rows, np.log(np.abs(error) + 0.01), rounds=5)
     standard = error / np.exp(margins(boosters[spread], rows))
-    tables = {n: np.quantile(standard[:, i], PROBABILITIES).tolist() for i, n in enumerate(names)}
-    wide = {names[0]: [3 * q for q in tables[names[0]]]}
+    tables = {
+        n: Levels(quantiles=[np.quantile(standard[:, i], PROBABILITIES).tolist()])
+        for i, n in enumerate(names)
+    }
+    wide = {names[0]: Levels(quantiles=[[3 * q for q in tables[names[0]].quantiles[0]]])}
     correlation = np.corrcoef(standard.T).reshape(len(names), len(names))
     kind = Kind(
         features=[

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiment_model import ExperimentModel, ModelError
+from experiment_model import ExperimentModel, Intervals, Levels, ModelError
 from experiment_model.intervals import Tables
 
 N = 20_000
+PROBABILITIES = (0.01, 0.1, 0.3, 0.5, 0.8, 0.99)
 
 
 def draw(model: ExperimentModel, parts: Any, seed: int = 0, n: int = N, **more: Any) -> Any:
@@ -37,15 +38,23 @@ def test_equal_random_states_give_equal_samples_within_the_tables(
     assert (other.values != first.values).any()
 
 
-def test_residuals_are_linear_between_the_scores_of_a_table(model: ExperimentModel) -> None:
-    kpis = [kpi.name for kpi in model.kpis("cell")]
-    intervals = model.spec.kinds["cell"].intervals
-    at = [NormalDist().inv_cdf(p) for p in intervals.probabilities]
-    scores = np.random.default_rng(3).normal(scale=2, size=(500, len(kpis)))
-    scores[0], scores[1] = at[0], at[-1]
-    expected = [np.interp(scores[:, k], at, intervals.tables[""][n]) for k, n in enumerate(kpis)]
-    found = Tables(intervals, kpis).at_scores(scores, "")
-    np.testing.assert_array_equal(found, np.stack(expected, 1))
+@pytest.mark.parametrize("n_levels", [1, 3])
+def test_residuals_are_linear_between_the_scores_of_the_level(n_levels: int) -> None:
+    rng = np.random.default_rng(3)
+    at = [NormalDist().inv_cdf(p) for p in PROBABILITIES]
+    edges = [0.0, 1.0][: n_levels - 1]
+    levels = [np.sort(rng.normal(size=len(at))) for _ in range(n_levels)]
+    one = Levels(quantiles=[np.sort(rng.normal(size=len(at)))])
+    kpis = {"one": one, "other": Levels(edges=edges, quantiles=levels)}
+    tables = Tables(Intervals(probabilities=PROBABILITIES, tables={"": kpis}), list(kpis))
+    scores, z = rng.normal(scale=2, size=(500, 2)), rng.normal(scale=2, size=(500, 2))
+    scores[0], scores[1], z[2] = at[0], at[-1], np.inf
+    found = tables.at_scores(scores, z, "")
+    np.testing.assert_allclose(found[:, 0], np.interp(scores[:, 0], at, one.quantiles[0]))
+    for row, level in enumerate(np.searchsorted(edges, z[:, 1], side="right")):
+        assert found[row, 1] == pytest.approx(np.interp(scores[row, 1], at, levels[level]))
+    inside = abs(scores) < at[-1]
+    np.testing.assert_allclose(tables.scores(found, z, "")[inside], scores[inside], atol=1e-9)
 
 
 def test_samples_are_distributed_as_the_quantiles_say(model: ExperimentModel, parts: Any) -> None:

@@ -296,13 +296,17 @@ def test_other_format(own_folder: Path) -> None:
 
 
 def test_later_version_with_parts_that_are_not_known(own_folder: Path) -> None:
-    edit(own_folder, lambda data: data.update(schema_version=2, novelty=True))
-    refused(own_folder, f"{own_folder} has schema_version 2; this release reads 1")
+    edit(own_folder, lambda data: data.update(schema_version=3, novelty=True))
+    refused(own_folder, f"{own_folder} has schema_version 3; this release reads 2")
 
 
 def test_missing_file(own_folder: Path) -> None:
     (own_folder / "cell.latency.ubj").unlink()
     refused(own_folder, f"{own_folder} is incomplete: cell.latency.ubj is missing")
+
+
+def _table(data: dict[str, Any]) -> Any:
+    return data["kinds"]["edge"]["intervals"]["tables"][""]["load_pct"]
 
 
 @pytest.mark.parametrize(
@@ -403,11 +407,15 @@ def first_booster(data: dict[str, Any], file: str) -> None:
             "intervals.tables[''] lacks 'sinr_db'",
         ),
         (
-            lambda d: d["kinds"]["edge"]["intervals"]["tables"][""]["load_pct"].reverse(),
-            "quantiles of tables[''].load_pct must not descend",
+            lambda d: _table(d)["quantiles"][0].reverse(),
+            "tables..load_pct: quantiles must not descend",
         ),
         (
-            lambda d: d["kinds"]["edge"]["intervals"]["tables"][""]["load_pct"].pop(),
+            lambda d: _table(d)["edges"].append(0.0),
+            "tables..load_pct: edges must ascend and be one fewer than the levels",
+        ),
+        (
+            lambda d: _table(d)["quantiles"][0].pop(),
             "tables[''].load_pct has 22 quantiles; it must have one per probability, 23",
         ),
         (
