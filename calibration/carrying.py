@@ -36,7 +36,8 @@ def levels_of(network: Network, ue: Table, neighbour: Table) -> Floats:
     """RSRP of every cell at every user, shape (B, U, C); `UNHEARD_DBM` where nothing is known."""
     shape = *ue["cell"].shape, network.n_cells
     levels = np.full(shape, UNHEARD_DBM)
-    np.put_along_axis(levels, neighbour["cell"], neighbour["rsrp_dbm"], -1)
+    heard = np.nonzero(neighbour["rsrp_dbm"] > UNHEARD_DBM)
+    levels[*heard[:2], neighbour["cell"][heard]] = neighbour["rsrp_dbm"][heard]
     np.put_along_axis(levels, ue["cell"][..., None], ue["rsrp_dbm"][..., None], -1)
     return levels
 

@@ -23,6 +23,7 @@ from ns3_scenarios.controls import ControlChange, ControlState, Schedule
 from ns3_scenarios.scenario import ScenarioConfig
 from ns3_scenarios.sweeps.spec import (
     AUTO,
+    Operator,
     RandomPiecewise,
     Replay,
     Scalar,
@@ -54,6 +55,8 @@ def draw_schedule(
     """
     if isinstance(spec, Replay):
         return tuple(sorted(spec.changes, key=lambda change: change.interval))
+    if isinstance(spec, Operator):
+        return tuple(_actions(spec, scenario, Random(f"{stream}:operator")))
     if isinstance(spec, RandomPiecewise):
         changes = [
             *_in_given_ranges(spec, scenario, stream),
@@ -95,6 +98,13 @@ def draw_action(scenario: ScenarioConfig, random: Random, interval: int = 0) -> 
         )
         for path, value in values.items()
     )
+
+
+def _actions(spec: Operator, scenario: ScenarioConfig, random: Random) -> Iterator[ControlChange]:
+    interval = _gap(spec, random)
+    while interval < scenario.n_intervals:
+        yield from draw_action(scenario, random, interval)
+        interval += _gap(spec, random)
 
 
 def _in_given_ranges(
@@ -157,7 +167,7 @@ def _in_own_ranges(
             interval += _gap(spec, random, stretch or 1.0)
 
 
-def _gap(spec: RandomPiecewise, random: Random, stretch: float = 1.0) -> int:
+def _gap(spec: RandomPiecewise | Operator, random: Random, stretch: float = 1.0) -> int:
     """Intervals until the next change."""
     low, high = spec.min_gap_intervals * stretch, spec.max_gap_intervals * stretch
     return int(low + random.random() * (high - low + 1))

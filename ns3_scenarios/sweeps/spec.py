@@ -128,7 +128,23 @@ ALL, EVERYTHING = "all", "*"
 AUTO, FIXED = "auto", "fixed"
 
 
-class RandomPiecewise(Model):
+class _Gaps(Model):
+    """Base of schedules with a random time from one change to the next."""
+
+    min_gap_intervals: int = Field(default=2, ge=1, le=100_000)
+    max_gap_intervals: int = Field(default=8, ge=1, le=100_000)
+
+    @model_validator(mode="after")
+    def _gaps_are_ordered(self) -> Self:
+        if self.min_gap_intervals > self.max_gap_intervals:
+            raise ValueError(
+                f"min_gap_intervals={self.min_gap_intervals} must not exceed "
+                f"max_gap_intervals={self.max_gap_intervals}"
+            )
+        return self
+
+
+class RandomPiecewise(_Gaps):
     """Every control keeps a random value for a random number of intervals, then takes another.
 
     Each control path (each match of a `*` with `each`) changes in its own rhythm, from interval 0
@@ -154,8 +170,6 @@ class RandomPiecewise(Model):
     per_seed: bool = Field(
         default=True, description="Drawn anew for each seed, not once for each configuration."
     )
-    min_gap_intervals: int = Field(default=2, ge=1, le=100_000)
-    max_gap_intervals: int = Field(default=8, ge=1, le=100_000)
 
     @field_validator("controls", mode="before")
     @classmethod
@@ -179,14 +193,15 @@ class RandomPiecewise(Model):
             raise ValueError(f"everything is {FIXED!r}; give a range or {AUTO!r} as well")
         return controls
 
-    @model_validator(mode="after")
-    def _gaps_are_ordered(self) -> Self:
-        if self.min_gap_intervals > self.max_gap_intervals:
-            raise ValueError(
-                f"min_gap_intervals={self.min_gap_intervals} must not exceed "
-                f"max_gap_intervals={self.max_gap_intervals}"
-            )
-        return self
+
+class Operator(_Gaps):
+    """All is as the scenario has it, until an operator takes one action now and then.
+
+    Actions are settings of one element, or of all cells (`schedules.draw_action`), drawn anew for
+    each seed. The first one comes after a gap.
+    """
+
+    kind: Literal["operator"]
 
 
 class Replay(Model):
@@ -196,7 +211,9 @@ class Replay(Model):
     changes: tuple[ControlChange, ...] = Field(min_length=1)
 
 
-ScheduleSpec = Annotated[Constant | RandomPiecewise | Replay, Field(discriminator="kind")]
+ScheduleSpec = Annotated[
+    Constant | RandomPiecewise | Operator | Replay, Field(discriminator="kind")
+]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 
 

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks that run on a model: one interval after the other, from states of NS-3."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from calibration.carrying import levels_of
 from calibration.features import ROWS, Radio, steps_of
 from calibration.rolling import Roll, moments_of
+from calibration.trajectory import UNHEARD_DBM
 from experiment_model import ExperimentModel
 
 STEPS = 6
@@ -123,3 +127,15 @@ def test_a_stronger_neighbour_takes_users_over(model, runs):
     on = (controls["sleep_mode"] == 0).all()
     assert on
     assert (moment.now["ue"]["cell"] == 0).mean() > 0.9
+
+
+def test_users_who_hear_few_cells_still_hear_the_first_one():
+    ue = {"cell": np.array([[2, 0]]), "rsrp_dbm": np.array([[-60.0, -70.0]])}
+    neighbour = {
+        "cell": np.array([[[0, 1, 0, 0], [3, 0, 0, 0]]]),  # places without a cell hold a 0
+        "rsrp_dbm": np.array([[[-80.0, -90.0, UNHEARD_DBM, UNHEARD_DBM],
+                               [-85.0, UNHEARD_DBM, UNHEARD_DBM, UNHEARD_DBM]]]),
+    }  # fmt: skip
+    u = UNHEARD_DBM
+    expected = [[[-80, -90, -60, u, u], [-70, u, u, -85, u]]]
+    np.testing.assert_array_equal(levels_of(SimpleNamespace(n_cells=5), ue, neighbour), expected)

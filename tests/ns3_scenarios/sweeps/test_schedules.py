@@ -15,7 +15,7 @@ from ns3_scenarios.controls import ControlChange, ControlState, Schedule, check_
 from ns3_scenarios.library import load_scenario
 from ns3_scenarios.scenario import ScenarioConfig
 from ns3_scenarios.sweeps.schedules import draw_schedule
-from ns3_scenarios.sweeps.spec import RandomPiecewise
+from ns3_scenarios.sweeps.spec import Operator, RandomPiecewise
 
 
 def lasting(scenario: ScenarioConfig, n_intervals: int) -> ScenarioConfig:
@@ -211,3 +211,16 @@ def test_auto_fits_what_has_a_range_of_its_own(everything: ScenarioConfig) -> No
     varied = (ControlChange(path="cells.*.slices.c.dedicated_pct", value=0.5),)
     fixed = (*varied, ControlChange(path="cells.*.slices.c.min_pct", value=0.75))
     check_schedule(fixed + drawn(scenario, start=fixed), scenario)
+
+
+@pytest.mark.parametrize("stream", ["a", "b", "c"])
+def test_operator_acts_now_and_then_and_possibly(any_scenario: ScenarioConfig, stream: str) -> None:
+    scenario = lasting(any_scenario, 60)
+    spec = Operator(kind="operator", min_gap_intervals=4, max_gap_intervals=10)
+    schedule = draw_schedule(spec, scenario, stream)
+    check_schedule(schedule, scenario)
+    at = sorted({change.interval for change in schedule})
+    assert 4 <= at[0] <= 10
+    assert all(4 <= later - earlier <= 10 for earlier, later in itertools.pairwise(at))
+    assert schedule == draw_schedule(spec, scenario, stream)
+    assert schedule != draw_schedule(spec, scenario, stream + "x")
