@@ -10,7 +10,7 @@ sixg := .venv/bin/sixg
 .PHONY: help install demo default-model test lint format clean
 
 help:
-	@echo "make demo    simulate a small 6G network, fit a model to it, and write all to demo-out/"
+	@echo "make demo    simulate a small 6G network, fit a model to it, let an agent act; all in demo-out/"
 	@echo "make test    lint, type-check and test"
 	@echo "make lint    the checks of 'make test' that run no code"
 	@echo "make format  put the code into the project's format"
@@ -26,11 +26,14 @@ demo: install
 	$(sixg) traces demo-out/dataset --plot
 	$(sixg) sweep examples/calibration_sweep.yaml --out demo-out/calibration --jobs $(JOBS) >demo-out/calibration.txt
 	$(sixg) calibrate demo-out/calibration --out demo-out/model --html demo-out/report.html
+	rm -rf demo-out/episodes
+	$(sixg) run leave_slow_trunk --agent rules --seed 52 --out demo-out/episodes
+	$(sixg) verify demo-out/episodes/*
 
 default-model: install
-	for design in calibration/design/*.yaml; do \
-	    $(sixg) sweep $$design --out build/traces/$$(basename $$design .yaml) --jobs $(JOBS) || exit; \
-	done
+	for sweep in design operation; do for file in calibration/$$sweep/*.yaml; do \
+	    $(sixg) sweep $$file --out build/traces/$$(basename $$file .yaml)_$$sweep --jobs $(JOBS) || exit; \
+	done; done
 	$(sixg) calibrate build/traces/* --out experiment_model/default --what-ifs 3 \
 	    --html build/default-model.html
 

@@ -105,7 +105,7 @@ def test_an_episode_moves_to_another_backend(
         38, 38, 38, 38, 31,
     ]  # fmt: skip
     assert environment.call("rollback_change", {"change_id": change.content["change_id"]}).ok
-    assert [event.served_by for event in environment.events] == [first, first, then]
+    assert [event.served_by for event in environment.events] == [first, first, first, then]
     whole = make(then, 1)
     whole.apply([ControlChange(path="cells.c0.tx_power_dbm", value=30)])
     whole.advance(2)
