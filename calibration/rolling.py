@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration import offloading
 from calibration.carrying import Users, can_carry, flows_after
 from calibration.energy import power_w
 from calibration.features import ROWS, Radio, Step
-from calibration.features.edges import Jobs
 from calibration.features.rows import Rows
 from calibration.network import FULL_BUFFER, Floats, Network
 from calibration.sums import sum_into
@@ -239,7 +239,7 @@ def _tables(radio: Radio, kpis: dict[str, Table]) -> dict[str, Table]:
         edge["background_pct"] = step.outside["background_pct"]
         _without(edge, edge["jobs_arrived"] > HALF_A_JOB, ("waiting_ms", "service_ms"))
     if application:
-        _jobs(radio, application, edge)
+        offloading.agree(radio, application, edge)
     now["flow"] = {}
     return now
 
@@ -250,26 +250,6 @@ def _sum_up(slices: Table, network: Network, flow: Table, controls: Table) -> No
     delivered = sum_into(controls["row_slice"], flow["delivered_bits"], network.n_slices)
     slices["throughput_mbps"] = delivered / kbit
     _without(slices, delivered > LEAST_BITS, LATENCIES)
-
-
-def _jobs(radio: Radio, application: Table, edge: Table) -> None:
-    """Counts of jobs that follow from those predicted: only full sites lose any."""
-    step = radio.step
-    jobs = radio.once(Jobs)
-    there = step.now["application"]["jobs_in_progress"] + jobs.made
-    finished = np.minimum(application["jobs_finished"], there)
-    left = there - finished
-    n_sites = len(radio.network.edge_names)
-    share = jobs.arriving / np.maximum(
-        np.take_along_axis(jobs.at_site(jobs.arriving, n_sites), jobs.site, 1), 1e-9
-    )
-    dropped = np.take_along_axis(edge["jobs_dropped"], jobs.site, 1) * share
-    application["jobs_finished"] = finished
-    application["jobs_lost"] = np.minimum(dropped, left)
-    application["jobs_in_progress"] = left - application["jobs_lost"]
-    application["jobs_made"], application["jobs_offloaded"] = jobs.made, jobs.arriving
-    names = [n for n in application if n.endswith("_ms")]
-    _without(application, finished > HALF_A_JOB, names)
 
 
 def _bound_queues(network: Network, now: dict[str, Table], controls: Table) -> None:

@@ -71,10 +71,20 @@ class ToolError(EnvError):
 
     def answer(self) -> dict[str, Any]:
         """The error as an agent gets it."""
-        found: dict[str, Any] = {"code": self.code, "message": str(self)}
+        found: dict[str, Any] = {"code": self.code, "message": _cut(str(self))}
         if self.argument:
-            found |= {"argument": self.argument, "value": self.value}
+            text = repr(self.value)
+            value = self.value if len(text) <= MOST_CHARACTERS else _cut(text)
+            found |= {"argument": _cut(self.argument), "value": value}
         if self.allowed:
             allowed = self.allowed
             found["allowed"] = allowed if isinstance(allowed, str) else list(allowed)
         return found
+
+
+MOST_CHARACTERS = 500
+"""Of what a caller has sent, that an answer repeats."""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}…"
