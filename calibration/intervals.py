@@ -118,14 +118,17 @@ def _score(shares: Floats) -> Floats:
 
 
 def _quantiles(values: Floats) -> tuple[float, ...]:
-    """Order statistics that hold for one more value: ranks of n + 1, outward of the median."""
+    """Order statistics that hold for one more value: ranks of n + 1, outward of the median.
+
+    Five digits of them are kept: models have tens of thousands.
+    """
     if not len(values):
         return tuple(_NORMAL.inv_cdf(p) for p in PROBABILITIES)
     ordered = np.sort(values)
     n = len(ordered)
     ranks = [(n + 1) * p for p in PROBABILITIES]
     at = [np.floor(r) if p < 0.5 else np.ceil(r) for r, p in zip(ranks, PROBABILITIES, strict=True)]
-    return tuple(float(ordered[int(np.clip(r - 1, 0, n - 1))]) for r in at)
+    return tuple(float(f"{ordered[int(np.clip(r - 1, 0, n - 1))]:.5g}") for r in at)
 
 
 def joint_of(standardised: Floats, samples: Samples) -> Joint:
