@@ -129,14 +129,15 @@ def run(
 ) -> None:
     """Let an agent play one episode, and keep it."""
     from env.agents import make_agent
+    from env.narrating import told
     from env.playing import play
 
     task, scenario = task_or_scenario(what)
     make = maker(backend, task.network if task else scenario, seed, model)
 
-    def told(event: Event) -> None:
+    def tell(event: Event) -> None:
         answer = event.answer
-        line = _line(event.tool, event.arguments, answer.ok, answer.content, answer.interval)
+        line = told(event.tool, event.arguments, answer.ok, answer.content, answer.interval)
         err_console().print(line, markup=False, soft_wrap=True)
 
     played = play(
@@ -145,10 +146,31 @@ def run(
         task=task,
         intervals=intervals,
         episodes=out,
-        on_event=None if as_json else told,
+        on_event=None if as_json else tell,
         model=str(model or ""),
     )
     _show_played(played, as_json)
+
+
+@app.command()
+def play(
+    what: Annotated[
+        str,
+        typer.Argument(metavar="SCENARIO|TASK", help="Name or YAML file of a scenario or a task."),
+    ],
+    backend: BackendOption = "surrogate",
+    seed: SeedOption = 1,
+    model: ModelOption = None,
+    out: Annotated[Path, typer.Option("--out", help="Where episodes are kept.")] = EPISODES,
+) -> None:
+    """Call tools by hand, watch the map of the network change, and keep the episode."""
+    from env.interactive import play as play_by_hand
+    from env.playing import begin
+
+    task, scenario = task_or_scenario(what)
+    make = maker(backend, scenario, seed, model)
+    begun = begin(make, task, agent="human", episodes=out, model=str(model or ""))
+    _show_played(play_by_hand(begun, out_console()), as_json=False)
 
 
 @app.command()
@@ -214,6 +236,7 @@ def list_episodes(
 def show(episode: EpisodeArgument, as_json: JsonOption = False) -> None:
     """Show an episode step by step."""
     from env.episodes import read_log
+    from env.narrating import told
 
     log = read_log(episode)
     if as_json:
@@ -235,7 +258,7 @@ def show(episode: EpisodeArgument, as_json: JsonOption = False) -> None:
     if header.task:
         console.print(f"{header.task['name']}: {header.task['intent']}", markup=False)
     for number, call in enumerate(log.calls):
-        line = _line(call.tool, call.arguments, call.ok, call.content, call.interval)
+        line = told(call.tool, call.arguments, call.ok, call.content, call.interval)
         console.print(f"{number:3} {line}", markup=False, soft_wrap=True)
     ending = log.ending
     if ending is None:
@@ -343,18 +366,3 @@ def _summary(log: Log) -> dict[str, Any]:
         "intervals": log.n_intervals,
         "outcome": ending.outcome if ending else "unfinished",
     }
-
-
-def _line(tool: str, arguments: Any, ok: bool, content: dict[str, Any], interval: int) -> str:
-    if not tool:
-        return f"[{interval:3}] {arguments['intervals']} intervals pass"
-    named = arguments if isinstance(arguments, dict) else {"": arguments}
-    given = ", ".join(f"{k}={v}" for k, v in named.items())
-    if not ok:
-        said = f"refused: {content['message']}"
-    elif "settings" in content:
-        said = "; ".join(f"{s['path']}: {s['before']} -> {s['after']}" for s in content["settings"])
-    else:
-        said = json.dumps(content, separators=(",", ":"))
-        said = said if len(said) <= 160 else f"{said[:157]}..."
-    return f"[{interval:3}] {tool}({given}) -> {said}"

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from typing import Any
 
@@ -17,8 +16,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Wedge
 from numpy.typing import NDArray
 
+from env.sectors import sectors_of
 from env.view import View
-from ns3_scenarios.geometry import network_radius_m, sector_bearings_deg, site_positions_m
+from ns3_scenarios.geometry import network_radius_m
 
 SIZE_IN = 10.0, 5.6
 DPI = 80
@@ -29,7 +29,6 @@ MOST_LINES = 150
 """Users beyond which no lines to their cells are drawn."""
 ALARMS = 4
 """Alarms that are named."""
-WORKS = ("on", None)
 _COLUMNS = {
     "throughput_mbps": "Mbit/s",
     "latency_ms": "delay ms",
@@ -108,31 +107,20 @@ class Screen:
 
 def _draw_map(axes: Axes, view: View) -> None:
     scenario, now = view.scenario, view.now
-    layout, n_carriers = scenario.layout, len(scenario.carriers)
-    sites, bearings = site_positions_m(layout), sector_bearings_deg(layout)
-    reach_m = 0.45 * layout.isd_m
-    load, state = now.column("cell", "dl_prb_util_pct"), now.column("cell", "state")
-    centres = []
-    for index, cell in enumerate(scenario.cell_ids):
-        sector, carrier = divmod(index, n_carriers)
-        x_m, y_m, _ = sites[sector // layout.n_sectors]
-        bearing = bearings[sector % layout.n_sectors]
-        half = 180 / len(bearings)
-        power = view.controls.cells[cell].tx_power_dbm - scenario.carriers[carrier].tx_power_dbm
-        radius_m = reach_m * (0.5 + 0.5 * 10 ** (power / 20)) * (1 - 0.25 * carrier)
-        known = state[index] in WORKS or isinstance(state[index], float)
-        colour = LOAD(np.nan_to_num(load[index]) / 100) if known else ASLEEP
+    sectors = sectors_of(view)
+    for sector in sectors:
+        works = sector.state == "on"
+        low, high = (sector.bearing_deg + side * sector.half_deg for side in (-1, 1))
         axes.add_patch(
-            Wedge((x_m, y_m), radius_m, bearing - half, bearing + half, facecolor=colour,
+            Wedge((sector.x_m, sector.y_m), sector.radius_m, low, high,
+                  facecolor=LOAD(sector.load_pct / 100) if works else ASLEEP,
                   edgecolor="#444", alpha=0.75, lw=0.7)
         )  # fmt: skip
-        angle, at_m = math.radians(bearing), 0.6 * radius_m if len(bearings) > 1 else 0.0
-        centre = x_m + at_m * math.cos(angle), y_m + at_m * math.sin(angle)
-        centres.append((x_m, y_m) if len(bearings) == 1 else centre)
-        label = cell if known else f"{cell} {state[index]}"
-        axes.text(*centre, label, ha="center", va="center", fontsize=7, color="#222")
-    axes.plot([x for x, _, _ in sites], [y for _, y, _ in sites], "k^", ms=5)
-    _draw_users(axes, view, centres)
+        label = sector.cell if works else f"{sector.cell} {sector.state}"
+        axes.text(*sector.centre_m, label, ha="center", va="center", fontsize=7, color="#222")
+    sites = dict.fromkeys((s.x_m, s.y_m) for s in sectors)
+    axes.plot([x for x, _ in sites], [y for _, y in sites], "k^", ms=5)
+    _draw_users(axes, view, [sector.centre_m for sector in sectors])
     extent_m = 1.05 * max(
         network_radius_m(scenario),
         *(np.abs(now.column("ue", f"{axis}_m").astype(float)).max(initial=0) for axis in "xy"),

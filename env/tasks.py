@@ -154,7 +154,8 @@ class Attempt:
     def __init__(self, task: Task, backend: Backend) -> None:
         self.task = task
         self._succeeded = False
-        self._held = 0
+        self.held = 0
+        """Intervals in a row for which the goal holds."""
         if task.settings:
             backend.apply(task.settings)
         if task.lead_intervals:
@@ -195,8 +196,8 @@ class Attempt:
             if verdict.holds is False:
                 value = "" if verdict.value is None else f", it is {verdict.value:g}"
                 return f"broken constraint: {verdict.predicate.text}{value}"
-        self._held = self._held + 1 if met(judge(task.goal, history, controls)) else 0
-        if self._held >= task.hold_intervals:
+        self.held = self.held + 1 if met(judge(task.goal, history, controls)) else 0
+        if self.held >= task.hold_intervals:
             self._succeeded = True
             return "the goal is reached"
         if len(environment.changes) >= task.max_changes:

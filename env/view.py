@@ -101,6 +101,11 @@ class View:
         """The group of each user, by the user's name."""
         return dict(zip(self.scenario.ue_ids, self.scenario.ue_groups, strict=True))
 
+    @property
+    def uavs(self) -> list[str]:
+        """Users that fly."""
+        return [ue for ue, group in self.group_of.items() if group.mobility.kind == "uav"]
+
     def cell(self, name: str, argument: str = "cell") -> str:
         """A cell of the network.
 
@@ -119,8 +124,7 @@ class View:
 
     def uav(self, name: str, argument: str = "ue") -> str:
         """A user that flies; raises as `cell`."""
-        flying = [ue for ue, group in self.group_of.items() if group.mobility.kind == "uav"]
-        return self._one(name, argument, "UAV", flying)
+        return self._one(name, argument, "UAV", self.uavs)
 
     def link(self, name: str, argument: str = "link") -> str:
         """A transport link of the network; raises as `cell`."""
