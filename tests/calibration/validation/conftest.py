@@ -24,6 +24,7 @@ from experiment_model import (
     Intervals,
     Joint,
     Kind,
+    Levels,
     ModelSpec,
     Transforms,
     write_model,
@@ -120,7 +121,8 @@ class ModelPlan:
             boosters=(BoosterFile(file="mean.ubj", kpis=tuple(NAMES)),),
             spread=(BoosterFile(file="spread.ubj", kpis=tuple(NAMES)),),
             intervals=Intervals(
-                probabilities=PROBABILITIES, tables={"": dict.fromkeys(NAMES, normal)}
+                probabilities=PROBABILITIES,
+                tables={"": dict.fromkeys(NAMES, Levels(quantiles=(normal,)))},
             ),
             joint=Joint(correlation=np.eye(k).tolist(), persistence=[0.0] * k),
             domain=Domain(
