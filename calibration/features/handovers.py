@@ -105,8 +105,8 @@ class Handovers:
 def _best(  # type: ignore[no-untyped-def]
     cell, level_dbm, change_db, on, against_db, cio_db, serving, rsrp_dbm, margin_db, best
 ):
-    """Greatest margin of a user's neighbours, and whose it is."""
-    margin_db[0] = -np.inf
+    """Greatest margin of a user's neighbours, and whose it is; its own cell where none is known."""
+    margin_db[0], best[0] = -np.inf, serving
     for n in range(len(cell)):
         c = cell[n]
         if level_dbm[n] > UNHEARD_DBM and on[c] > 0:

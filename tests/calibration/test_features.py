@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from calibration import features as features_of
 from calibration.features import ROWS, Radio, Step, steps_of
+from calibration.features.handovers import _best
 from calibration.targets import TARGETS, target_values
 from calibration.trajectory import open_rows
 
@@ -131,3 +132,11 @@ def test_more_traffic_never_means_less_served(runs, factor, row):
     assert (after.wanted[:, row] >= before.wanted[:, row] - 1e-12).all()
     total = [f.served_bits.sum(1) for f in (before, after)]
     assert (total[1] >= 0.5 * total[0]).all()
+
+
+def test_a_user_without_a_known_level_is_due_nowhere():
+    one, two = np.ones(1), np.ones(2)
+    margin_db, best = _best(
+        np.array([0]), np.array([-80.0]), two, two, two, np.ones(4), np.array([1]), one * np.nan
+    )
+    assert (margin_db, best) == (-np.inf, 1)
