@@ -3,8 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import fcntl
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -19,7 +24,13 @@ def compiled(signature: Any) -> Callable[[Loop], Compiled]:
     Args:
         signature: types of its arguments.
     """
-    return lambda loop: _kept(partial(numba.njit, signature, nogil=True), loop)
+
+    def compile_(loop: Loop) -> Compiled:
+        with _alone():
+            found: Compiled = _kept(partial(numba.njit, signature, nogil=True), loop)
+            return found
+
+    return compile_
 
 
 def vectorized(signature: str, layout: str) -> Callable[[Loop], Compiled]:
@@ -30,7 +41,13 @@ def vectorized(signature: str, layout: str) -> Callable[[Loop], Compiled]:
         layout: their last axes, as `numpy.vectorize` has them.
     """
     vectorize: Any = numba.guvectorize
-    return lambda loop: _kept(partial(vectorize, signature, layout), loop).ufunc
+
+    def compile_(loop: Loop) -> Compiled:
+        with _alone():
+            found: Compiled = _kept(partial(vectorize, signature, layout), loop).ufunc
+            return found
+
+    return compile_
 
 
 def _kept(compile_: Callable[..., Any], loop: Loop) -> Any:
@@ -38,3 +55,19 @@ def _kept(compile_: Callable[..., Any], loop: Loop) -> Any:
         return compile_(cache=True)(loop)
     except RuntimeError:  # no folder can be written to
         return compile_()(loop)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let no other process of the user compile meanwhile.
+
+    Numba keeps a vectorized loop in two files; those of two processes do not fit together, and
+    calls of what is made of both end in a segmentation fault.
+    """
+    path = Path(tempfile.gettempdir(), f"sixg-compiling-{os.getuid()}.lock")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
