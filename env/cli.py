@@ -39,6 +39,10 @@ SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of all random st
 BackendOption = Annotated[
     str, typer.Option("--backend", "-b", help="surrogate, ns3 or auto.", metavar="NAME")
 ]
+WhatArgument = Annotated[
+    str, typer.Argument(metavar="SCENARIO|TASK", help="Name or YAML file of a scenario or a task.")
+]
+OutOption = Annotated[Path, typer.Option("--out", help="Where episodes are kept.")]
 EpisodeArgument = Annotated[Path, typer.Argument(metavar="EPISODE", help="Folder of an episode.")]
 
 
@@ -108,10 +112,7 @@ def tasks(
 
 @app.command()
 def run(
-    what: Annotated[
-        str,
-        typer.Argument(metavar="SCENARIO|TASK", help="Name or YAML file of a scenario or a task."),
-    ],
+    what: WhatArgument,
     backend: BackendOption = "surrogate",
     agent: Annotated[
         str,
@@ -124,7 +125,7 @@ def run(
         int, typer.Option("--intervals", min=1, help="Of an episode without a task.")
     ] = 10,
     model: ModelOption = None,
-    out: Annotated[Path, typer.Option("--out", help="Where episodes are kept.")] = EPISODES,
+    out: OutOption = EPISODES,
     as_json: JsonOption = False,
 ) -> None:
     """Let an agent play one episode, and keep it."""
@@ -133,7 +134,7 @@ def run(
     from env.playing import play
 
     task, scenario = task_or_scenario(what)
-    make = maker(backend, task.network if task else scenario, seed, model)
+    make = maker(backend, scenario, seed, model)
 
     def tell(event: Event) -> None:
         answer = event.answer
@@ -154,14 +155,11 @@ def run(
 
 @app.command()
 def play(
-    what: Annotated[
-        str,
-        typer.Argument(metavar="SCENARIO|TASK", help="Name or YAML file of a scenario or a task."),
-    ],
+    what: WhatArgument,
     backend: BackendOption = "surrogate",
     seed: SeedOption = 1,
     model: ModelOption = None,
-    out: Annotated[Path, typer.Option("--out", help="Where episodes are kept.")] = EPISODES,
+    out: OutOption = EPISODES,
 ) -> None:
     """Call tools by hand, watch the map of the network change, and keep the episode."""
     from env.interactive import play as play_by_hand
@@ -272,7 +270,7 @@ def replay(
     episode: EpisodeArgument,
     backend: BackendOption = "surrogate",
     model: ModelOption = None,
-    out: Annotated[Path, typer.Option("--out", help="Where episodes are kept.")] = EPISODES,
+    out: OutOption = EPISODES,
     as_json: JsonOption = False,
 ) -> None:
     """Make the calls of an episode again, on any backend, and keep the new episode."""
@@ -298,7 +296,7 @@ def export(
 
 
 def task_or_scenario(what: str) -> tuple[Task | None, ScenarioConfig]:
-    """A task or a scenario, by its name or file.
+    """A task and its network, or no task and a scenario, by name or file.
 
     Raises:
         UserError: there is neither.

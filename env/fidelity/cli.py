@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from env.cli import ModelOption
+from env.cli import ModelOption, OutOption
 from ns3_scenarios.cli import (
     JobsOption,
     JsonOption,
@@ -55,7 +55,7 @@ def fidelity(
     ] = 10,
     model: ModelOption = None,
     jobs: JobsOption = None,
-    out: Annotated[Path, typer.Option("--out", help="Where episodes are kept.")] = EPISODES,
+    out: OutOption = EPISODES,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the report as a page.")
     ] = None,

@@ -9,28 +9,33 @@ from typing import Annotated
 
 import typer
 
-from env.cli import BackendOption, ModelOption, SeedOption, maker, task_or_scenario
+from env.cli import (
+    BackendOption,
+    ModelOption,
+    SeedOption,
+    WhatArgument,
+    maker,
+    task_or_scenario,
+)
 
 app = typer.Typer()
 serve_app = typer.Typer(no_args_is_help=True, help="Serve episodes to agents elsewhere.")
 app.add_typer(serve_app, name="serve")
 
+KeptOption = Annotated[
+    Path | None, typer.Option("--out", help="Where episodes are kept.", show_default="nowhere")
+]
 TOKEN = "SIXG_MCP_TOKEN"
 """Environment variable of the token, unless another is named."""
 
 
 @serve_app.command()
 def mcp(
-    what: Annotated[
-        str,
-        typer.Argument(metavar="SCENARIO|TASK", help="Name or YAML file of a scenario or a task."),
-    ],
+    what: WhatArgument,
     backend: BackendOption = "surrogate",
     seed: SeedOption = 1,
     model: ModelOption = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Where episodes are kept.", show_default="nowhere")
-    ] = None,
+    out: KeptOption = None,
     http: Annotated[bool, typer.Option("--http", help="Over HTTP rather than stdio.")] = False,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="To listen at; 0: any.")] = 8765,
@@ -91,16 +96,11 @@ def mcp(
 
 @serve_app.command()
 def ns3gym(
-    what: Annotated[
-        str,
-        typer.Argument(metavar="SCENARIO|TASK", help="Name or YAML file of a scenario or a task."),
-    ],
+    what: WhatArgument,
     backend: BackendOption = "surrogate",
     seed: SeedOption = 1,
     model: ModelOption = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Where episodes are kept.", show_default="nowhere")
-    ] = None,
+    out: KeptOption = None,
     host: Annotated[str, typer.Option(help="Address of the agent.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="That the agent binds.")] = 5555,
     max_episodes: Annotated[int, typer.Option(min=1, help="After which it ends.")] = 1000,
