@@ -13,8 +13,7 @@ import json
 import os
 import re
 import shutil
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -30,7 +29,8 @@ from env.errors import EnvUserError
 from env.playing import play
 from env.tasks import Task
 from experiment_model import DEFAULT_MODEL, ExperimentModel, ModelError
-from ns3_scenarios.errors import UserError, WorkerError
+from ns3_scenarios.errors import UserError
+from ns3_scenarios.processes import unordered
 from ns3_scenarios.ran.build import source_hash
 from ns3_scenarios.scenario import ScenarioConfig
 
@@ -157,58 +157,14 @@ def play_all(
     found = {n: kept for n, each in work.items() if (kept := _kept(*each, setup))}
     if on_episodes and found:
         on_episodes(len(found), len(work))
-    for number, ended in _played({n: work[n] for n in work if n not in found}, setup, jobs):
+    calls = {n: (*work[n], setup) for n in work if n not in found}
+    again = "its episode is played once more"
+    for number, ended in unordered(_play_one, calls, jobs, whose="that play", again=again):
         found[number] = ended
         if on_episodes:
             on_episodes(len(found), len(work))
     each = iter(found[number] for number in work)
     return [Triple(case, *itertools.islice(each, len(STAGES))) for case in cases]
-
-
-def _played(
-    work: dict[int, tuple[Case, Stage]], setup: Setup, jobs: int
-) -> Iterator[tuple[int, Ended]]:
-    """Play episodes in processes of their own, and yield them as they end."""
-    import joblib
-    from joblib.externals.loky import get_reusable_executor
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-    jobs = max(1, min(jobs, len(work)))
-    killed = 0
-    try:
-        with joblib.parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1):
-            while work:
-                parallel = joblib.Parallel(
-                    return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs"
-                )
-                task = joblib.delayed(_numbered)
-                try:
-                    for number, ended in parallel(
-                        task(number, *each, setup) for number, each in list(work.items())
-                    ):
-                        del work[number]
-                        killed = 0
-                        yield number, ended
-                except TerminatedWorkerError:
-                    killed += 1
-                    if killed > 1:
-                        raise WorkerError(
-                            "the processes that play are killed again and again, perhaps for want "
-                            "of memory; try fewer jobs"
-                        ) from None
-                    warnings.warn(
-                        "a process that played was killed; its episode is played once more",
-                        RuntimeWarning,
-                        stacklevel=2,
-                    )
-    finally:
-        if jobs > 1:
-            # Left to the interpreter's end, they now and then keep it from ending.
-            get_reusable_executor().shutdown(wait=True, kill_workers=True)
-
-
-def _numbered(number: int, case: Case, stage: Stage, setup: Setup) -> tuple[int, Ended]:
-    return number, _play_one(case, stage, setup)
 
 
 def _play_one(case: Case, stage: Stage, setup: Setup) -> Ended:

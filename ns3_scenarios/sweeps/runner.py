@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
+from ns3_scenarios import processes
 from ns3_scenarios.dataset import Dataset
 from ns3_scenarios.errors import (
     BuildError,
@@ -436,43 +437,16 @@ def _outcomes(
 
 def _outcomes_here(runs: list[Run], common: _Common, jobs: int) -> Generator[_Outcome, None, None]:
     """Simulate runs on this machine."""
-    import joblib
-    from joblib.externals.loky import get_reusable_executor
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-    jobs = max(1, min(jobs, len(runs)))
-    if jobs > 1:
+    if min(jobs, len(runs)) > 1:
         common = replace(common, on_interval=None)
-    left = {run.id: run for run in runs}
-    killed = 0
-    try:
-        with joblib.parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1):
-            while left:
-                parallel = joblib.Parallel(
-                    return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs"
-                )
-                task = joblib.delayed(_simulate_and_store)
-                try:
-                    for outcome in parallel(task(run, common) for run in list(left.values())):
-                        left.pop(outcome.run_id)
-                        killed = 0
-                        yield outcome
-                except TerminatedWorkerError:
-                    killed += 1
-                    if killed > 1:
-                        raise WorkerError(
-                            "the processes of the sweep are killed again and again, perhaps for "
-                            "want of memory; try fewer jobs"
-                        ) from None
-                    warnings.warn(
-                        "a process of the sweep was killed; its run is run once more",
-                        RuntimeWarning,
-                        stacklevel=2,
-                    )
-    finally:
-        if jobs > 1:
-            # Left to the interpreter's end, they now and then keep it from ending.
-            get_reusable_executor().shutdown(wait=True, kill_workers=True)
+    calls = {run.id: (run, common) for run in runs}
+    with closing(
+        processes.unordered(
+            _simulate_and_store, calls, jobs, whose="of the sweep", again="its run is run once more"
+        )
+    ) as results:
+        for _, outcome in results:
+            yield outcome
 
 
 def _outcomes_of_cluster(
