@@ -20,7 +20,7 @@ from env.gym.knobs import Gather, Knobs
 from env.gym.networks import Model, Networks, check_positive
 from env.gym.observing import observer_of, reader_of_kpis
 from env.gym.session import Floats32
-from env.gym.tool_env import STEPS, check_render_mode
+from env.gym.stage import STEPS, check_render_mode
 from env.gym.utility import utility_of
 from env.view import View
 from ns3_scenarios.controls import ControlChange

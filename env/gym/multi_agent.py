@@ -26,14 +26,13 @@ from pettingzoo.utils import parallel_to_aec
 from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
 from env.backends.base import BackendName
-from env.drawing import Screen, picture
 from env.errors import EnvUserError
 from env.gym.actions import ToolActions
-from env.gym.networks import Model, Networks, check_positive
+from env.gym.networks import Model
 from env.gym.observing import UNKNOWN, observer_of
-from env.gym.session import Floats32, Session, within
-from env.gym.tool_env import STEPS, check_render_mode
-from env.tasks import Task, load_task
+from env.gym.session import Floats32, within
+from env.gym.stage import STEPS, Stage
+from env.tasks import Task
 from env.view import Scope
 from ns3_scenarios.scenario import ScenarioConfig
 
@@ -43,7 +42,7 @@ CORE_AGENT = "core"
 Actions = NDArray[np.int64]
 
 
-class ToolParallelEnv(ParallelEnv[str, Floats32, Actions]):
+class ToolParallelEnv(Stage, ParallelEnv[str, Floats32, Actions]):
     """Agents with scopes call tools in the same network.
 
     An action is one of `SixG/Tools-v1` among the tools of the agent, and then a word. An
@@ -78,27 +77,18 @@ class ToolParallelEnv(ParallelEnv[str, Floats32, Actions]):
         n_seeds: int = 100,
         render_mode: str | None = None,
     ) -> None:
-        check_positive(steps=steps)
-        check_render_mode(render_mode)
+        self.set_up(scenario, task, backend, model, steps, n_seeds, render_mode)
         self.metadata = {
             "name": "sixg_tools_v1",
             "render_modes": ["human", "rgb_array"],
             "render_fps": 5,
             "is_parallelizable": True,
         }
-        self.task = task if task is None or isinstance(task, Task) else load_task(task)
-        network = self.task.network if self.task else scenario
-        self._networks = Networks(network, backend, model, n_seeds)
-        self.scenario = self._networks.scenario
         self.scopes = dict(cell_scopes(self.scenario) if agents is None else agents)
         if not self.scopes:
             raise EnvUserError("agents={} is not allowed; there must be one at least")
         self.possible_agents = list(self.scopes)
         self.agents: list[str] = []
-        self._steps = steps
-        self.render_mode = render_mode
-        self._screen = Screen() if render_mode == "human" else None
-        self._session: Session | None = None
         self._rng = np.random.default_rng()
         self._said = dict.fromkeys(self.possible_agents, 0)
         self.actions = {
@@ -129,29 +119,16 @@ class ToolParallelEnv(ParallelEnv[str, Floats32, Actions]):
         """What an agent chooses from."""
         return self.action_spaces[agent]
 
-    @property
-    def session(self) -> Session:
-        """The episode.
-
-        Raises:
-            EnvUserError: none has begun.
-        """
-        if self._session is None:
-            raise EnvUserError("no episode has begun; call reset first")
-        return self._session
-
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Floats32], dict[str, dict[str, Any]]]:
         """Begin an episode; the seed is the network's."""
         if seed is not None:
             self._rng, _ = seeding.np_random(seed)
-        self._end()
-        backend = self._networks.make(self._networks.seed(seed, self._rng))
-        self._session = Session(backend, self.task, self._steps, together=True)
+        self.begin(seed, self._rng, together=True)
         self.agents = list(self.possible_agents)
         self._said = dict.fromkeys(self.possible_agents, 0)
-        self._show()
+        self.show()
         infos = {name: self._info(name) for name in self.agents}
         return self._observations(), infos
 
@@ -174,7 +151,7 @@ class ToolParallelEnv(ParallelEnv[str, Floats32, Actions]):
                 self._said[name] = word
                 answers[name] = self._call(name, choice)
         reward = float(session.end_step(interval))
-        self._show()
+        self.show()
         playing = self.agents
         observations = self._observations()
         infos = {name: self._info(name) | answers.get(name, {}) for name in playing}
@@ -192,16 +169,6 @@ class ToolParallelEnv(ParallelEnv[str, Floats32, Actions]):
     def action_masks(self, agent: str) -> NDArray[np.bool_]:
         """Which choices of an agent make sense now, all dimensions one after the other."""
         return np.concatenate(self._masks(agent)).astype(bool)
-
-    def render(self) -> Any:
-        """The map of the network as a picture, shape (height, width, 3); in mode human, nothing."""
-        return picture(self.session.view()) if self.render_mode == "rgb_array" else None
-
-    def close(self) -> None:
-        """Close the network and the window."""
-        self._end()
-        if self._screen:
-            self._screen.close()
 
     def _call(self, name: str, choice: list[int]) -> dict[str, Any]:
         session, scope = self.session, self.scopes[name]
@@ -227,15 +194,6 @@ class ToolParallelEnv(ParallelEnv[str, Floats32, Actions]):
         words = {name: word for name, word in self._said.items() if word}
         mask = tuple(self._masks(agent))
         return self.session.info() | {"action_mask": mask, "words": words}
-
-    def _show(self) -> None:
-        if self._screen:
-            self._screen.show(self.session.view())
-
-    def _end(self) -> None:
-        if self._session is not None:
-            self._session.close()
-            self._session = None
 
 
 def cell_scopes(scenario: ScenarioConfig) -> dict[str, Scope]:

@@ -42,8 +42,7 @@ class Networks:
         model: Model | None = None,
         n_seeds: int = 100,
     ) -> None:
-        if n_seeds < 1:
-            raise EnvUserError(f"n_seeds={n_seeds} is not allowed; it must be 1 or more")
+        check_positive(n_seeds=n_seeds)
         if model is not None and not isinstance(model, ExperimentModel):
             model = ExperimentModel.load(model)
         self.scenario = checked(scenario, 0)

@@ -12,20 +12,17 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from env.backends.base import BackendName
-from env.drawing import Screen, picture
-from env.errors import EnvUserError
 from env.gym.actions import ToolActions
-from env.gym.networks import Model, Networks, check_positive
+from env.gym.networks import Model
 from env.gym.observing import observer_of
-from env.gym.session import Floats32, Session, within
-from env.tasks import Task, load_task
+from env.gym.session import Floats32, within
+from env.gym.stage import STEPS, Stage
+from env.tasks import Task
 from env.view import Scope
 from ns3_scenarios.scenario import ScenarioConfig
 
-STEPS = 50
 
-
-class ToolEnv(gymnasium.Env[Floats32, NDArray[np.int64]]):
+class ToolEnv(Stage, gymnasium.Env[Floats32, NDArray[np.int64]]):
     """An agent calls configuration tools, one or none in each step.
 
     The action is a choice of each dimension of `actions.dimensions`: tool, elements, values. The
@@ -60,16 +57,7 @@ class ToolEnv(gymnasium.Env[Floats32, NDArray[np.int64]]):
         n_seeds: int = 100,
         render_mode: str | None = None,
     ) -> None:
-        check_positive(steps=steps)
-        check_render_mode(render_mode)
-        self.task = task if task is None or isinstance(task, Task) else load_task(task)
-        network = self.task.network if self.task else scenario
-        self._networks = Networks(network, backend, model, n_seeds)
-        self.scenario = self._networks.scenario
-        self._steps = steps
-        self.render_mode = render_mode
-        self._screen = Screen() if render_mode == "human" else None
-        self._session: Session | None = None
+        self.set_up(scenario, task, backend, model, steps, n_seeds, render_mode)
         self.actions = ToolActions(self.scenario, within(self.task, Scope()))
         self.action_space = spaces.MultiDiscrete(list(self.actions.dimensions.values()))
         goal = self.task.goal if self.task else ()
@@ -81,27 +69,14 @@ class ToolEnv(gymnasium.Env[Floats32, NDArray[np.int64]]):
         )
         self.observation_space = spaces.Box(-1, 1, (len(self.observation_names),), np.float32)
 
-    @property
-    def session(self) -> Session:
-        """The episode.
-
-        Raises:
-            EnvUserError: none has begun.
-        """
-        if self._session is None:
-            raise EnvUserError("no episode has begun; call reset first")
-        return self._session
-
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Floats32, dict[str, Any]]:
         """Begin an episode; the seed is the network's."""
         super().reset(seed=seed)
-        self.close_session()
-        backend = self._networks.make(self._networks.seed(seed, self.np_random))
-        self._session = Session(backend, self.task, self._steps)
-        self._show()
-        return self._session.observation(), self._session.info()
+        session = self.begin(seed, self.np_random)
+        self.show()
+        return session.observation(), session.info()
 
     def step(self, action: NDArray[np.int64]) -> tuple[Floats32, float, bool, bool, dict[str, Any]]:
         """Make a call, or none, and let an interval pass."""
@@ -114,42 +89,10 @@ class ToolEnv(gymnasium.Env[Floats32, NDArray[np.int64]]):
             info = {"tool": call[0], "arguments": call[1], "ok": answer.ok,
                     "answer": answer.content}  # fmt: skip
         reward = session.end_step(interval)
-        self._show()
+        self.show()
         ends = session.terminated, session.truncated
         return session.observation(), float(reward), *ends, session.info() | info
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which choices make sense now, all dimensions one after the other."""
         return np.concatenate(self.actions.masks(self.session.view()))
-
-    def render(self) -> Any:
-        """The map of the network as a picture, shape (height, width, 3); in mode human, nothing."""
-        if self.render_mode == "rgb_array":
-            return picture(self.session.view())
-        return None
-
-    def close(self) -> None:
-        """Close the network and the window."""
-        self.close_session()
-        if self._screen:
-            self._screen.close()
-
-    def close_session(self) -> None:
-        """Close the network of the episode."""
-        if self._session is not None:
-            self._session.close()
-            self._session = None
-
-    def _show(self) -> None:
-        if self._screen:
-            self._screen.show(self.session.view())
-
-
-def check_render_mode(mode: str | None) -> None:
-    """Refuse a mode that there is not.
-
-    Raises:
-        EnvUserError: names it.
-    """
-    if mode not in (None, "human", "rgb_array"):
-        raise EnvUserError(f"render_mode={mode!r} is not allowed; it must be human or rgb_array")

@@ -24,7 +24,7 @@ from env.gym.knobs import Gather, Knobs
 from env.gym.networks import Model, Networks, check_positive
 from env.gym.observing import observer_of, reader_of_moment
 from env.gym.session import Floats32
-from env.gym.tool_env import STEPS
+from env.gym.stage import STEPS
 from env.gym.utility import utility_of
 from env.world import World
 from experiment_model import ExperimentModel
