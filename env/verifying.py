@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -73,7 +74,7 @@ def verify(log: Log, make: MakeBackend) -> Verified:
         EnvUserError: the recording has no KPIs.
         BackendError: the backend has failed.
     """
-    recorded = _recorded(log)
+    recorded = recorded_headline(log.path)
     played = play_again(make, log)
     backend = played.environment.backend
     new = [event.answer.ok for event in played.environment.events if event.tool]
@@ -89,36 +90,38 @@ def verify(log: Log, make: MakeBackend) -> Verified:
         reason=played.reason,
         answered_otherwise=otherwise,
         differences=tuple(
-            _difference(slice_, kpi, recorded[slice_][kpi], replayed[slice_][kpi])
-            for slice_ in replayed
-            for kpi in HEADLINE
+            _difference(slice_, kpi, recorded[slice_, kpi], values)
+            for (slice_, kpi), values in replayed.items()
         ),
     )
 
 
-_Series = dict[str, dict[str, NDArray[np.float64]]]
-"""By slice and KPI: values by interval."""
+Series = dict[tuple[str, str], NDArray[np.float64]]
+"""By element and KPI: values by interval after the start."""
 
 
-def _recorded(log: Log) -> _Series:
-    file = log.path / KPIS / "network.parquet"
+def recorded_headline(episode: Path) -> Series:
+    """The headline KPIs of each slice in the folder of an episode.
+
+    Raises:
+        EnvUserError: it has none.
+    """
+    file = episode / KPIS / "network.parquet"
     if not file.exists():
-        raise EnvUserError(f"{log.path} has no KPIs, since it has no end; play it anew")
-    frame = pq.read_table(file).to_pandas()
+        raise EnvUserError(f"{episode} has no KPIs, since it has no end; play it anew")
+    frame = pq.read_table(file, columns=["interval", "slice", *HEADLINE]).to_pandas()
     return {
-        str(name): {kpi: rows[kpi].to_numpy(float)[WARM_UP:] for kpi in HEADLINE}
+        (str(name), kpi): rows[kpi].to_numpy(float)[WARM_UP:]
         for name, rows in frame.groupby("slice", observed=True)
+        for kpi in HEADLINE
     }
 
 
-def _headline(history: Sequence[Kpis]) -> _Series:
-    names = history[-1].column("network", "slice")
+def _headline(history: Sequence[Kpis]) -> Series:
     return {
-        str(name): {
-            kpi: np.array([float(k.column("network", kpi)[i]) for k in history[WARM_UP:]])
-            for kpi in HEADLINE
-        }
-        for i, name in enumerate(names)
+        (str(name), kpi): np.array([float(k.column("network", kpi)[i]) for k in history[WARM_UP:]])
+        for i, name in enumerate(history[-1].column("network", "slice"))
+        for kpi in HEADLINE
     }
 
 

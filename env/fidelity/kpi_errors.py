@@ -15,15 +15,12 @@ from env.episodes import KPIS
 from env.fidelity.playing import Triple
 from env.fidelity.report import KpiError
 from env.fidelity.statistics import Floats, interval, plain, quotient
-from env.verifying import HEADLINE
+from env.verifying import Series, recorded_headline
 from ns3_scenarios.kpi import TABLES
 
 CELL_KPIS = ("dl_prb_util_pct", "ul_prb_util_pct", "dl_sinr_db", "ul_sinr_db", "power_w")
 """Of which the mean over cells is compared."""
 CELLS = "cells"
-
-Series = dict[tuple[str, str], Floats]
-"""By element and KPI: values by step after the start."""
 
 
 def kpi_errors(triples: Sequence[Triple]) -> tuple[KpiError, ...]:
@@ -49,17 +46,11 @@ def kpi_errors(triples: Sequence[Triple]) -> tuple[KpiError, ...]:
 
 def read_series(path: Path) -> Series:
     """The headline KPIs of each slice, and means over cells, of a recorded episode."""
-    network = pq.read_table(
-        path / KPIS / "network.parquet", columns=["interval", "slice", *HEADLINE]
-    ).to_pandas()
     cells = pq.read_table(path / KPIS / "cell.parquet", columns=["interval", *CELL_KPIS])
-    found = {
-        (str(name), kpi): rows[kpi].to_numpy(float)[WARM_UP:]
-        for name, rows in network.groupby("slice", observed=True)
-        for kpi in HEADLINE
-    }
     means = cells.to_pandas().groupby("interval").mean()
-    return found | {(CELLS, kpi): means[kpi].to_numpy(float)[WARM_UP:] for kpi in CELL_KPIS}
+    return recorded_headline(path) | {
+        (CELLS, kpi): means[kpi].to_numpy(float)[WARM_UP:] for kpi in CELL_KPIS
+    }
 
 
 def stacked(series: Sequence[Series], keys: Sequence[tuple[str, str]]) -> Floats:
