@@ -8,11 +8,12 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from env.environment import Environment
-from env.errors import BackendError, EnvUserError, ToolError
+from env.errors import BackendError, ToolError
+from env.interfaces.limits import check_limits
 
 T = TypeVar("T")
 CLOSING_S = 10.0
@@ -38,12 +39,7 @@ class Limits:
     """Time without a call after which an episode ends."""
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if not 0 < value < float("inf"):
-                raise EnvUserError(
-                    f"{each.name}={value} is not allowed; it must be more than 0 and finite"
-                )
+        check_limits(self)
 
 
 @dataclass

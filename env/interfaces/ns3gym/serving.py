@@ -14,13 +14,14 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from env.errors import BackendError, EnvUserError, ToolError
 from env.goals import judge
+from env.interfaces.limits import check_limits
 from env.interfaces.ns3gym.messages import (
     BOX,
     FLOAT,
@@ -64,12 +65,7 @@ class Limits:
     """Longest wait for an action, after which the episode ends."""
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if not 0 < value < float("inf"):
-                raise EnvUserError(
-                    f"{each.name}={value} is not allowed; it must be more than 0 and finite"
-                )
+        check_limits(self)
 
 
 def serve_ns3gym(
