@@ -28,7 +28,6 @@ CARRIED = ("throughput_mbps", "prb_util_pct", "loss_pct", "queued_bits")
 LEAST_BITS = 400.0
 """Of a short packet: an interval that carries less has carried none."""
 LEAST_PRB_PCT = 0.02
-HALF_A_JOB = 0.5
 
 
 @dataclass(frozen=True)
@@ -237,7 +236,7 @@ def _tables(radio: Radio, kpis: dict[str, Table]) -> dict[str, Table]:
     edge, application = now.setdefault("edge", {}), now.setdefault("application", {})
     if edge:
         edge["background_pct"] = step.outside["background_pct"]
-        _without(edge, edge["jobs_arrived"] > HALF_A_JOB, ("waiting_ms", "service_ms"))
+        _without(edge, edge["jobs_arrived"] > offloading.HALF_A_JOB, ("waiting_ms", "service_ms"))
     if application:
         offloading.agree(radio, application, edge)
     now["flow"] = {}

@@ -8,7 +8,6 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +23,7 @@ def compiled(signature: Any) -> Callable[[Loop], Compiled]:
     Args:
         signature: types of its arguments.
     """
-
-    def compile_(loop: Loop) -> Compiled:
-        with _alone():
-            found: Compiled = _kept(partial(numba.njit, signature, nogil=True), loop)
-            return found
-
-    return compile_
+    return lambda loop: _kept(lambda **cache: numba.njit(signature, nogil=True, **cache)(loop))
 
 
 def vectorized(signature: str, layout: str) -> Callable[[Loop], Compiled]:
@@ -41,20 +34,16 @@ def vectorized(signature: str, layout: str) -> Callable[[Loop], Compiled]:
         layout: their last axes, as `numpy.vectorize` has them.
     """
     vectorize: Any = numba.guvectorize
-
-    def compile_(loop: Loop) -> Compiled:
-        with _alone():
-            found: Compiled = _kept(partial(vectorize, signature, layout), loop).ufunc
-            return found
-
-    return compile_
+    return lambda loop: _kept(lambda **cache: vectorize(signature, layout, **cache)(loop).ufunc)
 
 
-def _kept(compile_: Callable[..., Any], loop: Loop) -> Any:
-    try:
-        return compile_(cache=True)(loop)
-    except RuntimeError:  # no folder can be written to
-        return compile_()(loop)
+def _kept(compile_: Callable[..., Compiled]) -> Compiled:
+    """What is compiled, kept for later processes where a folder can be written to."""
+    with _alone():
+        try:
+            return compile_(cache=True)
+        except RuntimeError:
+            return compile_()
 
 
 @contextmanager

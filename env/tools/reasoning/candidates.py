@@ -93,21 +93,13 @@ def offload(view: View, name: str, site: str, fraction: float | None = None) -> 
 
 def power(view: View, cells: Sequence[str], by_db: float) -> list[Candidate]:
     """Cells transmit with more or less power."""
-    calls = [
-        call("set_cell_tx_power", cell=cell, tx_power_dbm=value)
-        for cell in cells
-        if (value := _moved(view, f"cells.{cell}.tx_power_dbm", by_db)) is not None
-    ]
+    calls = _moving(view, cells, "set_cell_tx_power", "tx_power_dbm", by_db)
     return candidate(f"{by_db:+g} dB of power at {_list(cells)}", calls)
 
 
 def tilt(view: View, cells: Sequence[str], by_deg: float) -> list[Candidate]:
     """Cells look further up or down."""
-    calls = [
-        call("set_antenna_tilt", cell=cell, tilt_deg=value)
-        for cell in cells
-        if (value := _moved(view, f"cells.{cell}.tilt_deg", by_deg)) is not None
-    ]
+    calls = _moving(view, cells, "set_antenna_tilt", "tilt_deg", by_deg)
     return candidate(f"{by_deg:+g} degrees of tilt at {_list(cells)}", calls)
 
 
@@ -123,12 +115,8 @@ def scheduler(view: View, cells: Sequence[str], policy: str) -> list[Candidate]:
 
 def handover(view: View, cells: Sequence[str], by_db: float) -> list[Candidate]:
     """Users leave cells earlier or later (event A3, TS 38.331 5.5.4.4)."""
-    calls = [
-        call("set_handover_params", cell=cell, a3_offset_db=value)
-        for cell in cells
-        if view.controls.cells[cell].handover
-        and (value := _moved(view, f"cells.{cell}.handover.a3_offset_db", by_db)) is not None
-    ]
+    own = [cell for cell in cells if view.controls.cells[cell].handover]
+    calls = _moving(view, own, "set_handover_params", "a3_offset_db", by_db, below="handover.")
     return candidate(f"{by_db:+g} dB of A3 offset at {_list(cells)}", calls)
 
 
@@ -254,6 +242,22 @@ def _routes(view: View) -> list[tuple[str, list[str]]]:
                 elif path := quickest(healthy, site, anchor):
                     found.append((name, list(path.nodes)))
     return sorted(found)
+
+
+def _moving(
+    view: View,
+    cells: Sequence[str],
+    tool: ConfigurationTool,
+    control: str,
+    by: float,
+    below: str = "",
+) -> list[ToolCall]:
+    """Calls that move a control of cells a step further, where there is room."""
+    return [
+        call(tool, cell=cell, **{control: value})
+        for cell in cells
+        if (value := _moved(view, f"cells.{cell}.{below}{control}", by)) is not None
+    ]
 
 
 def _moved(view: View, path: str, by: float) -> float | None:
