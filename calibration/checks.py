@@ -7,6 +7,8 @@ runs on datasets that NS-3 has not made, and where something else looks wrong, t
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,7 +21,7 @@ from ns3_scenarios.checking.columns import NULLS, limits
 from ns3_scenarios.dataset import Dataset
 from ns3_scenarios.errors import DatasetError
 from ns3_scenarios.kpi import TABLES
-from ns3_scenarios.storage import RUNS, part_path
+from ns3_scenarios.storage import MANIFEST, RUNS, part_path
 
 Run = tuple[str, str, int]
 """Scenario, configuration and seed."""
@@ -53,6 +55,33 @@ def open_datasets(folders: Sequence[str | Path]) -> list[Dataset]:
                     "configuration and seed must name one run"
                 )
     return datasets
+
+
+def name_of(dataset: Dataset) -> str:
+    """What the card of a model calls a dataset: its folder, by the name that it is given."""
+    return os.path.basename(os.path.abspath(dataset.path))
+
+
+def manifest_digest(dataset: Dataset) -> str:
+    """SHA-256 of a dataset's manifest, by which a refit knows it again."""
+    return hashlib.sha256((dataset.path / MANIFEST).read_bytes()).hexdigest()
+
+
+def named(datasets: Iterable[Dataset]) -> dict[str, Dataset]:
+    """Datasets by the name that the card of a model gives them.
+
+    Raises:
+        DatasetError: two have the same name.
+    """
+    found: dict[str, Dataset] = {}
+    for dataset in datasets:
+        other = found.setdefault(name := name_of(dataset), dataset)
+        if other is not dataset:
+            raise DatasetError(
+                f"{other.path} and {dataset.path} are both called {name!r}; rename one of the "
+                "folders, as a model knows its datasets by their names"
+            )
+    return found
 
 
 def explained(folder: Path) -> DatasetError | None:

@@ -152,6 +152,16 @@ def test_changed_or_missing_datasets_are_one_clear_error(model, dataset, tmp_pat
         check_datasets(loaded, [changed])
 
 
+def test_datasets_are_known_by_the_names_that_they_are_given(model, dataset, tmp_path, monkeypatch):
+    loaded = ExperimentModel.load(model)
+    link = tmp_path / "link"
+    link.symlink_to(dataset.path)
+    with pytest.raises(DatasetError, match="dataset 'dataset', on which the model was fitted, is"):
+        check_datasets(loaded, [link])
+    monkeypatch.chdir(dataset.path)
+    assert set(check_datasets(loaded, ["."])) == {"dataset"}
+
+
 def test_episodes_with_test_seeds_are_refused(model, dataset, tmp_path):
     Episode(scenario="quickstart", seed=60, n_intervals=3).save(tmp_path / "e.json")
     with pytest.raises(DatasetError, match=r"seed=60, which is kept for tests \(51-80\)"):
