@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -12,7 +11,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from calibration.checks import open_datasets
+from calibration.checks import manifest_digest, named, open_datasets
 from calibration.demonstrations import demonstrations_of_datasets
 from calibration.drift import BY_SCENARIO
 from calibration.fitting import Fitted, Settings, fit
@@ -29,7 +28,6 @@ from calibration.validation import (
 )
 from experiment_model import ExperimentModel, check_replaceable, write_model
 from ns3_scenarios.dataset import Dataset
-from ns3_scenarios.storage import MANIFEST
 
 LIMITS = (
     "Errors grow when it rolls on from its own predictions; the report says how fast.",
@@ -67,14 +65,16 @@ def calibrate(
         on_step: told what is being done.
 
     Raises:
-        DatasetError: the traces cannot be read, or are too few.
+        DatasetError: the traces cannot be read, are too few, or two datasets have one name.
         UserError: the log is of another search.
         ModelError: the model cannot be written.
         SimulationError: NS-3 ended abnormally in a situation.
     """
     say = on_step or (lambda _: None)
     check_replaceable(Path(out))
-    check_seeds(open_datasets(folders), ("fit", "stop", "conformal", "test"))
+    datasets = open_datasets(folders)
+    named(datasets)
+    check_seeds(datasets, ("fit", "stop", "conformal", "test"))
     say("reading traces")
     samples = samples_of_datasets(folders, jobs=jobs, on_dataset=lambda name: say(f"read {name}"))
     settings = settings or Settings()
@@ -207,20 +207,18 @@ def _judge(
 
 
 def _with_provenance(fitted: Fitted, folders: Sequence[str | Path], name: str) -> Fitted:
-    datasets = {}
+    datasets = named(map(Dataset.open, folders))
     created_with = {p: version(p) for p in ("sixg-agent-gym", "xgboost", "numpy")}
-    for folder in folders:
-        dataset = Dataset.open(folder)
-        text = (dataset.path / MANIFEST).read_bytes()
-        datasets[dataset.path.name] = hashlib.sha256(text).hexdigest()
+    for dataset in datasets.values():
         created_with["ns-3"] = dataset.manifest.ns3_version
         created_with["ran"] = dataset.manifest.ran_hash
+    digests = {name: manifest_digest(dataset) for name, dataset in datasets.items()}
     card = fitted.spec.card
     card = card.model_copy(
         update={
             "name": name,
             "created_with": created_with,
-            "data": card.data.model_copy(update={"datasets": datasets}),
+            "data": card.data.model_copy(update={"datasets": digests}),
             "limits": LIMITS,
         }
     )

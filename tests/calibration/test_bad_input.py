@@ -236,6 +236,20 @@ def test_dataset_given_twice(small, copy, tmp_path, sixg_says):
         assert said.endswith(f"{small} and in {other}; each run may be given once")
 
 
+def test_two_datasets_of_one_name(small, tmp_path, sixg_says):
+    kept = [run.id for run in runs(Dataset.open(small))]
+    halves = [
+        with_runs(shutil.copytree(small, tmp_path / name / "traces"), part)
+        for name, part in (("a", kept[:2]), ("b", kept[2:]))
+    ]
+    said = sixg_says("calibrate", *halves, "--out", tmp_path / "model")
+    assert said == (
+        f"{halves[0]} and {halves[1]} are both called 'traces'; rename one of the folders, as a "
+        "model knows its datasets by their names"
+    )
+    assert not (tmp_path / "model").exists()
+
+
 def test_run_of_one_interval(tmp_path, sixg_says):
     spec = {"scenario": "quickstart", "duration_s": 0.2, "seeds": "51"}
     short = sweep(parse_spec(spec), tmp_path / "short").path
