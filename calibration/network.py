@@ -15,6 +15,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from ns3_scenarios.checking.elements import Elements
 from ns3_scenarios.scenario import ScenarioConfig
 from ns3_scenarios.scenario.users import (
     Bursty,
@@ -113,6 +114,11 @@ class Network:
     application_bits: Floats
     """Bits of request and response, shape (A, 2)."""
     paths: PathBook
+
+    @cached_property
+    def elements(self) -> Elements:
+        """Which rows the KPI tables have."""
+        return Elements(self.scenario)
 
     @property
     def n_cells(self) -> int:

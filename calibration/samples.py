@@ -22,6 +22,7 @@ from calibration.features import ROWS, Radio, steps_of
 from calibration.network import Floats, network_of
 from calibration.targets import TARGETS, target_values
 from calibration.trajectory import COLUMNS, Trajectory, trajectory
+from ns3_scenarios.checking.elements import KEYS
 from ns3_scenarios.controls import ControlChange
 from ns3_scenarios.dataset import Dataset
 from ns3_scenarios.errors import DatasetError
@@ -167,9 +168,9 @@ def _arrays(
         (row["config"], row["seed"]): row["schedule"]
         for row in dataset.runs.select(["config", "seed", "schedule"]).to_pylist()
     }
-    index = {"neighbour": ("interval", "ue", "rank")}
+    keys = {**KEYS, "neighbour": ("ue", "rank")}
     tables = {
-        name: dataset.table(name, columns=(*index.get(name, ()), *columns))
+        name: dataset.table(name, columns=("interval", *keys[name], *columns))
         for name, columns in COLUMNS.items()
     }
     for name, columns in COLUMNS.items():

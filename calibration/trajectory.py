@@ -18,6 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from calibration.network import DEGRADATIONS, QUEUES, SCHEDULERS, SLEEP_MODES, Network
+from ns3_scenarios.checking.elements import KEYS, codes_of
 from ns3_scenarios.controls import AUTO, SLICE_ROUTE, ControlChange, ControlState
 from ns3_scenarios.errors import DatasetError
 from ns3_scenarios.scenario import Fault
@@ -115,7 +116,8 @@ def trajectory(
         first: index in the run of the first interval that the tables have; they count from there.
 
     Raises:
-        DatasetError: a table lacks a column or does not have the rows of the scenario.
+        DatasetError: a table lacks a column, does not have the rows of the scenario, or has them
+            in another order than by interval and then as the scenario has its elements.
     """
     n_intervals = len(tables["network"]) // network.n_slices
     sizes = {
@@ -129,6 +131,7 @@ def trajectory(
         "network": (network.n_slices,),
     }
     arrays: dict[str, Table] = {}
+    elements = network.elements
     for name, shape in sizes.items():
         table = tables[name]
         expected = n_intervals * int(np.prod(shape))
@@ -137,6 +140,10 @@ def trajectory(
                 f"table {name} has {len(table)} rows, but {n_intervals} intervals of the scenario "
                 f"have {expected}"
             )
+        keys = tuple(codes_of(table[c], elements.names[name, c]) for c in KEYS[name])
+        intervals = table["interval"].to_numpy().astype(np.int64)
+        if misplaced := elements.misplaced(name, intervals, keys):
+            raise DatasetError(f"table {name} has its rows in another order: {misplaced}")
         arrays[name] = {
             column: _column(table, column, network).reshape(n_intervals, *shape)
             for column in COLUMNS[name]
@@ -163,19 +170,23 @@ def _column(table: pa.Table, column: str, network: Network) -> NDArray[Any]:
     values = table[column].combine_chunks()
     if pa.types.is_dictionary(values.type):
         names = {"cell": network.cell_names, "state": UE_STATES}[column]
-        words = values.dictionary.to_pylist()
-        lookup = np.array([names.index(w) if w in names else -1 for w in words], np.int64)
-        return np.asarray(lookup[values.indices.to_numpy()])
+        found = codes_of(table[column], {word: i for i, word in enumerate(names)})
+        if len(found) and found.min() < 0:
+            word = values[int(found.argmin())].as_py()
+            raise DatasetError(f"{column} {word!r} is not in the scenario")
+        return found
     return np.asarray(values.to_numpy(zero_copy_only=False), float)
 
 
 def _neighbours(table: pa.Table, network: Network, n_intervals: int) -> Table:
     """Cell and RSRP of the strongest other cells of each user, shape (T, U, N)."""
-    ue_names = {name: i for i, name in enumerate(network.ue_names)}
-    ue = table["ue"].combine_chunks()
-    words = ue.dictionary.to_pylist()
-    index = np.array([ue_names.get(w, -1) for w in words], np.int64)[ue.indices.to_numpy()]
+    index = codes_of(table["ue"], {name: i for i, name in enumerate(network.ue_names)})
     interval = table["interval"].to_numpy()
+    if len(table) and (index.min() < 0 or interval.min() < 0 or interval.max() >= n_intervals):
+        raise DatasetError(
+            f"table neighbour has rows of users or intervals that are not in the scenario, whose "
+            f"run has {n_intervals} intervals"
+        )
     rank = table["rank"].to_numpy().astype(np.int64) - 1
     n_users = len(network.ue_names)
     n = min(MAX_NEIGHBOURS, max(1, network.n_cells - 1))

@@ -102,13 +102,10 @@ class Elements:
 
     @cached_property
     def codes(self) -> dict[str, tuple[Codes, ...]]:
-        """By table, the numbers of the names in its key columns over all intervals."""
+        """By table, the numbers of the names in its key columns in one interval."""
         return {
             table: tuple(
-                np.tile(
-                    np.array([self.names[table, c][row[i]] for row in rows], np.int64),
-                    self.scenario.n_intervals,
-                )
+                np.array([self.names[table, c][row[i]] for row in rows], np.int64)
                 for i, c in enumerate(KEYS[table])
             )
             for table, rows in self.rows.items()
@@ -123,19 +120,47 @@ class Elements:
         """
         sizes = [len(self.names[table, column]) for column in KEYS[table]]
         elements = len(self.rows[table])
-        known = _joined(tuple(c[:elements] for c in self.codes[table]), sizes)
-        asked = _joined(codes, sizes)
+        known, asked = _joined(self.codes[table], sizes), _joined(codes, sizes)
         if not elements:
             return np.full(len(asked), -1)
         order = np.argsort(known)
         found = order[np.minimum(np.searchsorted(known, asked, sorter=order), elements - 1)]
         return np.where(known[found] == asked, found, -1)
 
-    @cached_property
-    def intervals(self) -> dict[str, Codes]:
-        """By table, the interval of each row."""
-        every = np.arange(self.scenario.n_intervals)
-        return {table: np.repeat(every, len(rows)) for table, rows in self.rows.items()}
+    def misplaced(self, table: str, interval: Codes, codes: tuple[Codes, ...]) -> str | None:
+        """In words, the first row that is not where the scenario has it, if there is one.
+
+        Args:
+            table: one of `KEYS`.
+            interval: of each row; a row for each element in each of any number of intervals.
+            codes: numbers of the names in its key columns.
+        """
+        elements = self.rows[table]
+        if not elements:
+            return None
+        shape = -1, len(elements)
+        moments = np.arange(len(interval) // len(elements))
+        same = interval.reshape(shape) == moments[:, None]
+        for found, expected in zip(codes, self.codes[table], strict=True):
+            same &= found.reshape(shape) == expected
+        if same.all():
+            return None
+        at = int(same.argmin())
+        moment, element = divmod(at, len(elements))
+        names = (list(self.names[table, column]) for column in KEYS[table])
+        there = tuple(
+            known[code[at]] if code[at] >= 0 else "unknown"
+            for known, code in zip(names, codes, strict=True)
+        )
+        return (
+            f"row {at} is of {shown(table, there)} in interval {interval[at]}, not of "
+            f"{shown(table, elements[element])} in interval {moment}"
+        )
+
+
+def shown(table: str, element: tuple[str, ...]) -> str:
+    """The names in the key columns of a row, in words."""
+    return " ".join(f"{c} {n}" for c, n in zip(KEYS[table], element, strict=True))
 
 
 def _joined(codes: tuple[Codes, ...], sizes: list[int]) -> Codes:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ns3_scenarios.checking.elements import KEYS, Codes, Elements, codes_of
+from ns3_scenarios.checking.elements import KEYS, Codes, Elements, codes_of, shown
 from ns3_scenarios.checking.findings import Findings, Rule
 
 UNKNOWN_NAME = Rule(
@@ -147,35 +147,32 @@ class RowChecker:
         codes: tuple[Codes, ...],
         elements: Elements,
     ) -> bool:
-        expected = elements.codes[table]
-        if len(interval) == len(elements.intervals[table]) and all(
-            np.array_equal(a, b)
-            for a, b in zip((interval, *codes), (elements.intervals[table], *expected), strict=True)
-        ):
-            return True
         n_intervals = elements.scenario.n_intervals
         rows = elements.rows[table]
+        if len(interval) == n_intervals * len(rows):
+            misplaced = elements.misplaced(table, interval, codes)
+            if misplaced is None:
+                return True
         place = {"table": table, "columns": KEYS[table], "run": run}
         of = elements.places(table, codes)
         if len(of) and of.min() < 0:
             at = int(of.argmin())
             names = (list(elements.names[table, c]) for c in KEYS[table])
             stranger = tuple(known[c[at]] for known, c in zip(names, codes, strict=True))
-            text = f"a row of {_shown(table, stranger)}, which the scenario does not have"
+            text = f"a row of {shown(table, stranger)}, which the scenario does not have"
             self._findings.add(OTHER_ROWS, text, **place)  # type: ignore[arg-type]
             return False
         there = np.zeros((n_intervals, len(rows)), np.int64)
         np.add.at(there, (interval, of), 1)
         if (there == 1).all():
-            text = f"{len(interval)} rows"
-            self._findings.add(OTHER_ORDER, text, **place)  # type: ignore[arg-type]
+            self._findings.add(OTHER_ORDER, str(misplaced), **place)  # type: ignore[arg-type]
             return False
         moment, element_index = np.argwhere(there != 1)[0]
-        shown = _shown(table, rows[element_index])
+        element = shown(table, rows[element_index])
         count = there[moment, element_index]
         text = (
             f"{len(interval)} rows, not {n_intervals * len(rows)} ({n_intervals} intervals of "
-            f"{len(rows)}); {count or 'none'} of {shown} in interval {moment}"
+            f"{len(rows)}); {count or 'none'} of {element} in interval {moment}"
         )
         self._findings.add(OTHER_ROWS, text, **place)  # type: ignore[arg-type]
         return False
@@ -192,7 +189,3 @@ class RowChecker:
             self._findings.add(
                 TWICE, text, table="neighbour", columns=("interval", "ue", "rank"), run=run
             )
-
-
-def _shown(table: str, element: tuple[str, ...]) -> str:
-    return " ".join(f"{c} {n}" for c, n in zip(KEYS[table], element, strict=True))

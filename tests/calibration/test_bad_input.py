@@ -110,6 +110,13 @@ def truncated(folder):
     return folder
 
 
+def swapped(folder):
+    """Two rows change places, and the file has the length that the manifest says."""
+    rewritten(folder, "cell", lambda t: t.take([1, 0, *range(2, len(t))]))
+    size = part(folder, "cell").stat().st_size
+    return manifest(folder, lambda d: d["runs"][0]["files"]["cell"].update(bytes=size))
+
+
 def text_file(folder):
     part(folder, "cell").write_text("cell,dl_sinr_db\nc0,10\n")
     return folder
@@ -187,6 +194,11 @@ BAD = {
     "rows missing": (
         lambda f: rewritten(f, "cell", lambda t: t.slice(1)),
         r"rows are not those of the scenario \(table cell, cell\): .*23 rows, not 24",
+    ),
+    "rows swapped": (
+        swapped,
+        r"^{f}: the rows are in another order \(table cell, cell\): config=\w+ seed=\d+: row 0 is "
+        r"of cell c1 in interval 0, not of cell c0 in interval 0; allowed: ordered by interval",
     ),
     "no schedule": (
         lambda f: rewritten(f, "runs", with_column("schedule", lambda v: ["{"] * len(v))),

@@ -2,10 +2,15 @@
 """Arrays say of a run what its tables say."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from calibration.network import DIRECTIONS, QUEUES, SCHEDULERS, SLEEP_MODES
+from calibration.network import DIRECTIONS, QUEUES, SCHEDULERS, SLEEP_MODES, network_of
 from calibration.samples import read_runs
+from calibration.trajectory import COLUMNS, trajectory
+from ns3_scenarios.checking.elements import KEYS
 from ns3_scenarios.dataset import Dataset
 from ns3_scenarios.errors import DatasetError
 
@@ -88,3 +93,60 @@ def test_table_with_other_rows_is_one_clear_error(dataset, tmp_path, monkeypatch
     monkeypatch.setattr(Dataset, "table", shortened)
     with pytest.raises(DatasetError, match=r"run config=\w+ seed=\d+: table cell has 23 rows, but"):
         list(read_runs(dataset))
+
+
+@pytest.fixture(scope="module")
+def tables(dataset):
+    """KPI tables of the first run."""
+    run = dataset.manifest.runs[0]
+    return {name: dataset.table(name, config=run.config, seed=run.seed) for name in COLUMNS}
+
+
+def arrays_of(dataset, tables):
+    run = dataset.manifest.runs[0]
+    return trajectory(network_of(dataset.scenario(run.config)), tables, (), run.seed)
+
+
+def reordered(tables, name, order):
+    return tables | {name: tables[name].take(order)}
+
+
+@pytest.mark.parametrize("table", KEYS)
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_rows_that_changed_places_are_refused(dataset, tables, table, data):
+    rows = list(range(len(tables[table])))
+    first, second = data.draw(st.lists(st.sampled_from(rows), min_size=2, max_size=2, unique=True))
+    rows[first], rows[second] = second, first
+    with pytest.raises(
+        DatasetError,
+        match=f"^table {table} has its rows in another order: row {min(first, second)} is of",
+    ):
+        arrays_of(dataset, reordered(tables, table, rows))
+
+
+def test_order_of_neighbours_tells_nothing(dataset, tables):
+    every = np.random.default_rng(0).permutation(len(tables["neighbour"]))
+    mixed = arrays_of(dataset, reordered(tables, "neighbour", every)).tables["neighbour"]
+    for name, values in arrays_of(dataset, tables).tables["neighbour"].items():
+        assert np.array_equal(mixed[name], values)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "says"),
+    [
+        ("ue", "cell", "elsewhere", "cell 'elsewhere' is not in the scenario"),
+        ("neighbour", "cell", "elsewhere", "cell 'elsewhere' is not in the scenario"),
+        ("neighbour", "ue", "nobody", "users or intervals that are not in the scenario"),
+        ("neighbour", "interval", -1, "users or intervals that are not in the scenario"),
+        ("neighbour", "interval", 99, "users or intervals that are not in the scenario"),
+        ("link", "from_node", "nowhere", "row 0 is of link access_s0 from_node unknown"),
+    ],
+)
+def test_strangers_are_refused(dataset, tables, table, column, value, says):
+    rows = tables[table]
+    at = rows.schema.get_field_index(column)
+    values = pa.array([value, *rows[column].to_pylist()[1:]])
+    values = values.dictionary_encode() if isinstance(value, str) else values
+    with pytest.raises(DatasetError, match=says):
+        arrays_of(dataset, tables | {table: rows.set_column(at, column, values)})
