@@ -4,7 +4,7 @@
 A live simulation is run to a moment, its future is drawn several times, and each draw is branched
 once per action: all branches share the past down to the last packet, and all actions meet the same
 draws. What NS-3 says of an action is the mean over the draws. The model starts from the KPIs of
-that moment.
+that moment. What NS-3 has played is kept, so that other models are held against it at once.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from calibration.rolling import Moment, Roll, moments_of
 from calibration.trajectory import Table, Trajectory, taken, trajectory
 from experiment_model import ExperimentModel
 from ns3_scenarios.controls import Schedule
+from ns3_scenarios.keeping import Tables, kept, kept_path
 from ns3_scenarios.live import LiveSimulation
 from ns3_scenarios.scenario import ScenarioConfig
 from ns3_scenarios.sweeps import draw_action
@@ -121,18 +122,34 @@ def what_if(
 
 def _futures(situation: Situation, horizon: int, redraws: int) -> Iterator[Trajectory]:
     """What NS-3 makes of each action, action by action under one draw after the other."""
-    network = network_of(situation.scenario)
-    with LiveSimulation(situation.scenario, situation.seed) as live:
-        past = live.advance(situation.interval)
-        for seed in range(redraws):
-            with live.branch() as draw:
-                draw.redraw(seed)
-                for action in situation.actions:
-                    with draw.branch() as branch:
-                        branch.apply(action)
-                        future = branch.advance(horizon)
-                    tables = {name: pa.concat_tables([past[name], future[name]]) for name in past}
-                    yield trajectory(network, tables, action, situation.seed)
+    network, actions = network_of(situation.scenario), situation.actions
+    past, *futures = _played(situation, horizon, redraws)
+    for number, future in enumerate(futures):
+        tables = {name: pa.concat_tables([past[name], future[name]]) for name in past}
+        yield trajectory(network, tables, actions[number % len(actions)], situation.seed)
+
+
+def _played(situation: Situation, horizon: int, redraws: int) -> list[Tables]:
+    """KPI tables up to the moment, and of each future; of an earlier call, or of live NS-3."""
+    scenario, seed = situation.scenario, situation.seed
+    actions = tuple(
+        tuple(change.model_dump_json() for change in action) for action in situation.actions
+    )
+    decides = (scenario.canonical_json(), seed, situation.interval, actions, horizon, redraws)
+
+    def play() -> list[Tables]:
+        with LiveSimulation(scenario, seed) as live:
+            played = [live.advance(situation.interval)]
+            for draw_seed in range(redraws):
+                with live.branch() as draw:
+                    draw.redraw(draw_seed)
+                    for action in situation.actions:
+                        with draw.branch() as branch:
+                            branch.apply(action)
+                            played.append(branch.advance(horizon))
+        return played
+
+    return kept(kept_path("what-ifs", f"{scenario.name}-{seed}", decides), play)
 
 
 def _objectives(tables: dict[str, Table], intervals: NDArray[np.int64]) -> dict[str, float]:

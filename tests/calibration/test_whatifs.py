@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same actions in the same situation, on NS-3 and on a model, and how alike they are ranked."""
 
+from dataclasses import replace
 from random import Random
 
 import numpy as np
 import pytest
 
+from calibration import whatifs
 from calibration.validation import read_gates
 from calibration.validation.ranking import (
     SIGNIFICANCE,
@@ -19,6 +21,7 @@ from calibration.validation.ranking import (
 from calibration.whatifs import OBJECTIVES, REDRAWS, Outcome, Situation, situation_of, what_if
 from experiment_model import ExperimentModel
 from ns3_scenarios.controls import ControlChange, ControlState
+from ns3_scenarios.errors import SimulationError
 from ns3_scenarios.library import load_scenario, scenario_names
 from ns3_scenarios.sweeps import draw_action
 
@@ -36,6 +39,14 @@ def test_every_action_that_is_drawn_can_be_taken(name):
         state.with_changes(action, scenario)
         kinds.update(change.path.split(".")[-1] for change in action)
     assert len(kinds) > 8
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cache(tmp_path_factory):
+    """An empty one at first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +71,39 @@ def test_all_actions_meet_the_same_draws(outcome):
         nothing = outcome.ns3[name][0]
         assert (outcome.ns3[name][2] == nothing).all()
         assert len(set(nothing)) == REDRAWS
+
+
+@pytest.fixture
+def _without_ns3(monkeypatch):
+    def fails(*_):
+        raise SimulationError("there is no NS-3")
+
+    monkeypatch.setattr(whatifs, "LiveSimulation", fails)
+
+
+@pytest.mark.usefixtures("_without_ns3")
+def test_ns3_plays_a_situation_once(outcome):
+    again = what_if(ExperimentModel.load(), outcome.situation, 3)
+    for name in OBJECTIVES:
+        assert np.array_equal(again.ns3[name], outcome.ns3[name])
+        assert np.array_equal(again.model[name], outcome.model[name])
+
+
+@pytest.mark.usefixtures("_without_ns3")
+@pytest.mark.parametrize(
+    ("situation", "horizon", "redraws"),
+    [
+        ({"scenario": load_scenario("uav_corridor")}, 3, REDRAWS),
+        ({"seed": 52}, 3, REDRAWS),
+        ({"interval": 5}, 3, REDRAWS),
+        ({"actions": ()}, 3, REDRAWS),
+        ({}, 2, REDRAWS),
+        ({}, 3, REDRAWS - 1),
+    ],
+)
+def test_what_was_played_in_another_situation_is_not_taken(outcome, situation, horizon, redraws):
+    with pytest.raises(SimulationError, match="there is no NS-3"):
+        what_if(ExperimentModel.load(), replace(outcome.situation, **situation), horizon, redraws)
 
 
 def outcome_of(real, ours):
