@@ -11,30 +11,23 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from calibration.network import network_of
-from calibration.trajectory import Controls, Table
 from env.backends.base import Backend, BackendName
 from env.drawing import Screen, picture
 from env.errors import EnvUserError
-from env.gym.knobs import Gather, Knobs
 from env.gym.networks import Model, Networks, check_positive
-from env.gym.observing import observer_of, reader_of_kpis
-from env.gym.session import Floats32
 from env.gym.stage import STEPS, check_render_mode
-from env.gym.utility import utility_of
+from env.numbers.places import Floats32
+from env.numbers.whole_network import WholeNetwork
 from env.view import View
-from ns3_scenarios.controls import ControlChange
 from ns3_scenarios.scenario import ScenarioConfig
 
 
 class ControlEnv(gymnasium.Env[Floats32, Floats32]):
     """An agent sets numeric controls of the whole network in each interval.
 
-    The action has a number from -1 to 1 for each control of `control_paths`, over what is sensible
-    to set it to (`ns3_scenarios.control_ranges`, sweep); controls that are a list of values take
-    the nearest. Shares of slices are made to fit together as `Knobs.turned` says. The observation
-    has figures from 0 to 1, or -1 where nothing is known. The reward is the utility of the interval
-    (`Utility`). An episode is cut short after `steps`; nothing else ends it.
+    The action has a number from -1 to 1 for each control of `control_paths`, as `Knobs` says. The
+    observation has figures from 0 to 1, or -1 where nothing is known. The reward is the utility of
+    the interval (`Utility`). An episode is cut short after `steps`; nothing else ends it.
 
     Args:
         scenario: a scenario, a packaged one's name, or a YAML file.
@@ -69,13 +62,10 @@ class ControlEnv(gymnasium.Env[Floats32, Floats32]):
         self._steps, self._done = steps, 0
         self.render_mode = render_mode
         self._screen = Screen() if render_mode == "human" else None
-        self._knobs = Knobs(self.scenario, controls)
-        self.control_paths = tuple(place.path for place in self._knobs.places)
-        self._observer, self._utility = observer_of(self.scenario), utility_of(self.scenario)
-        self._seen = Gather(self._observer.places)
-        self.observation_names = (*self._observer.names, "steps_left")
+        self._network = WholeNetwork(self.scenario, controls)
+        self.control_paths = tuple(place.path for place in self._network.knobs.places)
+        self.observation_names = (*self._network.names, "steps_left")
         self._backend: Backend | None = None
-        self._arrays: Table = {}
         n = len(self.control_paths)
         self.action_space = spaces.Box(-1, 1, (n,), np.float32)
         self.observation_space = spaces.Box(-1, 1, (len(self.observation_names),), np.float32)
@@ -99,8 +89,6 @@ class ControlEnv(gymnasium.Env[Floats32, Floats32]):
         if self._backend is not None:
             self._backend.close()
         self._backend = self._networks.make(self._networks.seed(seed, self.np_random))
-        arrays = Controls(network_of(self.scenario)).arrays
-        self._arrays = {name: array[None] for name, array in arrays.items()}
         self._done = 0
         self._show()
         return self._observation(), self._info()
@@ -108,26 +96,18 @@ class ControlEnv(gymnasium.Env[Floats32, Floats32]):
     def step(self, action: Floats32) -> tuple[Floats32, float, bool, bool, dict[str, Any]]:
         """Set all controls and let an interval pass."""
         backend = self.backend
-        before = self._arrays
-        self._arrays = self._knobs.turned(before, np.asarray(action)[None])
-        was, now = self._seen.read(before)[0], self._seen.read(self._arrays)[0]
-        changes = [
-            ControlChange(interval=backend.interval, path=place.path, value=float(value))
-            for place, value, old in zip(self._observer.places, now, was, strict=True)
-            if value != old
-        ]
+        changes = self._network.changes(backend, np.asarray(action))
         if changes:
             backend.apply(changes)
         backend.advance(1)
         self._done += 1
         self._show()
-        read = reader_of_kpis(self.scenario, backend.history[-1])
-        reward = float(self._utility.of(read)[0])
+        reward = self._network.utility(backend)
         return self._observation(), reward, False, self._done >= self._steps, self._info()
 
     def action_of_now(self) -> Floats32:
-        """The action that leaves controls as they are, where they are within its range."""
-        return np.asarray(self._knobs.action(self._arrays)[0], np.float32)
+        """The action that leaves controls as they are."""
+        return self._network.knobs.hold(self.backend.controls)
 
     def render(self) -> Any:
         """The map of the network as a picture, shape (height, width, 3); in mode human, nothing."""
@@ -142,8 +122,7 @@ class ControlEnv(gymnasium.Env[Floats32, Floats32]):
             self._screen.close()
 
     def _observation(self) -> Floats32:
-        read = reader_of_kpis(self.scenario, self.backend.history[-1])
-        seen = self._observer.see(read, self._seen.read(self._arrays))[0]
+        seen = self._network.read(self.backend)
         return np.append(seen, 1 - self._done / self._steps).astype(np.float32)
 
     def _info(self) -> dict[str, Any]:

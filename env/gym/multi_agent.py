@@ -29,9 +29,10 @@ from env.backends.base import BackendName
 from env.errors import EnvUserError
 from env.gym.actions import ToolActions
 from env.gym.networks import Model
-from env.gym.observing import UNKNOWN, observer_of
-from env.gym.session import Floats32, within
+from env.gym.session import within
 from env.gym.stage import STEPS, Stage
+from env.numbers.kpis import UNKNOWN, observer_of
+from env.numbers.places import Floats32
 from env.tasks import Task
 from env.view import Scope
 from ns3_scenarios.scenario import ScenarioConfig

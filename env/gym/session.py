@@ -6,19 +6,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from env.agents import Call
 from env.backends.base import Backend
 from env.environment import Answer, Environment
 from env.goals import Verdict, judge
-from env.gym.knobs import read_state
-from env.gym.observing import UNKNOWN, observer_of, reader_of_kpis
-from env.gym.utility import utility_of
+from env.numbers.kpis import UNKNOWN, observer_of, reader_of_kpis
+from env.numbers.places import Floats32, read_state
+from env.numbers.utility import utility_of
 from env.tasks import Attempt, Task
 from env.view import Scope, View
-
-Floats32 = NDArray[np.float32]
 
 
 class Session:

@@ -20,12 +20,12 @@ from calibration.trajectory import Controls, Table
 from env.backends.starts import start_of
 from env.backends.surrogate import KPI_STREAM, start_moment
 from env.errors import EnvUserError
-from env.gym.knobs import Gather, Knobs
 from env.gym.networks import Model, Networks, check_positive
-from env.gym.observing import observer_of, reader_of_moment
-from env.gym.session import Floats32
 from env.gym.stage import STEPS
-from env.gym.utility import utility_of
+from env.numbers.controls import Knobs
+from env.numbers.kpis import observer_of, reader_of_moment
+from env.numbers.places import Floats32, Gather
+from env.numbers.utility import utility_of
 from env.world import World
 from experiment_model import ExperimentModel
 from ns3_scenarios.controls import ControlState

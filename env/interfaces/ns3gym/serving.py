@@ -9,7 +9,6 @@ no time passes and nothing changes.
 from __future__ import annotations
 
 import json
-import math
 import os
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from env.errors import BackendError, EnvUserError, ToolError
 from env.goals import judge
@@ -38,8 +38,10 @@ from env.interfaces.ns3gym.messages import (
     box_values,
 )
 from env.interfaces.ns3gym.wire import MAX_MESSAGE_BYTES, PeerError, Wire
+from env.numbers.controls import ROUNDING
+from env.numbers.whole_network import WholeNetwork
 from env.playing import Begun
-from env.whole_network import MISSING, WholeNetwork
+from env.view import Scope
 from ns3_scenarios.errors import ControlError
 
 GOODBYE_S = 10.0
@@ -118,7 +120,8 @@ class _Episode:
         self._begun = begun
         self._environment = begun.environment
         self._task = begun.attempt.task if begun.attempt else None
-        self._network = WholeNetwork(self._environment, self._task.scope if self._task else None)
+        scope = self._task.scope if self._task else Scope()
+        self._network = WholeNetwork(self._environment.backend.scenario, scope=scope)
         self._limits = limits
         self._say = say
         self._first = self._environment.backend.interval
@@ -199,9 +202,8 @@ class _Episode:
                 if answer.stopSimReq:
                     self._begun.end()
                     return "the agent stopped"
-                n = len(self._network.to_set)
-                action = box_values(answer.actData, n).astype(np.float64)
-                self._network.step(action, agent="ns3gym")
+                n = len(self._network.knobs.places)
+                self._act(box_values(answer.actData, n).astype(np.float64))
             except (MalformedError, ToolError, ControlError) as error:
                 refused, reward, n_refused = str(error), 0.0, n_refused + 1
                 self._say(f"an action is refused: {refused}")
@@ -211,6 +213,23 @@ class _Episode:
         with suppress(MalformedError, PeerError):  # it is over either way
             wire.receive(EnvActMsg, GOODBYE_S)
         return over
+
+    def _act(self, action: NDArray[np.float64]) -> None:
+        """Set all controls and run one interval on.
+
+        Raises:
+            ToolError: a number is out of range, or the task forbids it. Nothing is changed.
+            BackendError: the network has failed.
+        """
+        for place, value in zip(self._network.knobs.places, action, strict=True):
+            if not abs(value) <= 1 + ROUNDING:
+                why = f"{place.path}={value:g} is not allowed; it must be from -1 to 1"
+                raise ToolError("bad_arguments", why)
+        changes = self._network.changes(self._environment.backend, action)
+        if changes:
+            self._environment.configure(changes, agent="ns3gym")
+        else:
+            self._environment.run_on(1)
 
     def _over(self, n_refused: int) -> str:
         """Why no action is taken any more."""
@@ -227,12 +246,11 @@ class _Episode:
         """Of the last interval.
 
         With a task, the share of the goal's predicates that hold, less 1; when it has failed, as
-        many ones less as intervals are left. Without one, the share of slices that keep their
-        promises.
+        many ones less as intervals are left. Without one, the utility.
         """
-        if self._task is None:
-            return self._network.kept()
         backend = self._environment.backend
+        if self._task is None:
+            return self._network.utility(backend)
         verdicts = judge(self._task.goal, backend.history, backend.controls)
         missed = sum(verdict.holds is not True for verdict in verdicts) / len(verdicts)
         failed = self._begun.attempt is not None and self._begun.attempt.status == "failure"
@@ -254,10 +272,11 @@ class _Episode:
                 "scenario": backend.scenario.name,
                 "seed": backend.seed,
                 "backend": backend.name,
-                **self._network.described(),
+                "observations": self._network.names,
+                "actions": self._network.knobs.described(),
             }
         return EnvStateMsg(
-            obsData=box_container(self._network.read()),
+            obsData=box_container(self._network.read(backend)),
             reward=reward,
             isGameOver=bool(over),
             reason=GAME_OVER if decided else SIMULATION_END,
@@ -267,12 +286,13 @@ class _Episode:
     def _introduction(self) -> Any:
         return SimInitMsg(
             simProcessId=os.getpid(),
-            obsSpace=_box(len(self._network.to_read), MISSING, math.inf, "observations"),
-            actSpace=_box(len(self._network.to_set), -1, 1, "actions"),
+            obsSpace=_box(len(self._network.names), "observations"),
+            actSpace=_box(len(self._network.knobs.places), "actions"),
         )
 
 
-def _box(n: int, low: float, high: float, name: str) -> Any:
+def _box(n: int, name: str) -> Any:
+    """So many numbers from -1 to 1."""
     description = SpaceDescription(type=BOX, name=name)
-    description.space.Pack(BoxSpace(low=low, high=high, dtype=FLOAT, shape=[n]))
+    description.space.Pack(BoxSpace(low=-1, high=1, dtype=FLOAT, shape=[n]))
     return description

@@ -147,7 +147,6 @@ class Agent:
         self.process = said[1][0]
         self.observation_space = read_box_space(said[3][0])
         self.action_space = read_box_space(said[4][0])
-        self.n_actions = self.action_space[3][0]
         self.socket.send(field(1, 1))
 
     def state(self) -> dict[str, Any]:
@@ -160,6 +159,9 @@ class Agent:
             "reason": said.get(4, [0])[0],
             "info": json.loads(said[5][0]),
         }
+        if "actions" in found["info"]:
+            names = found["info"]["observations"]
+            self._settings = [names.index(a["name"]) for a in found["info"]["actions"]]
         if found["over"]:
             self.stop()
         return found
@@ -172,8 +174,7 @@ class Agent:
 
     def hold(self, state: dict[str, Any]) -> list[float]:
         """The action that changes nothing: the controls in force."""
-        settings: list[float] = state["observation"][-self.n_actions :]
-        return settings
+        return [2 * state["observation"][at] - 1 for at in self._settings]
 
 
 def main(n_episodes: int, first: float, port: int = 0) -> None:

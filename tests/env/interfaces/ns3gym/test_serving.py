@@ -70,14 +70,14 @@ def test_agent_plays_live_ns3_to_the_end(run: Run, serve: Run, by_hand: ModuleTy
         assert states_of[-1]["reason"] == 0  # the end of the simulation, not of the game
         about = states_of[0]["info"]
         assert (about["seed"], about["backend"]) == (7 + number, "ns3")
-        names = [o["name"] for o in about["observations"]]
+        names = about["observations"]
         assert all(len(s["observation"]) == len(names) for s in states_of)
         power = names.index("cells.c0.tx_power_dbm")
-        assert states_of[0]["observation"][power] == pytest.approx(0.6)
-        assert all(s["observation"][power] == -1 for s in states_of[1:])
-        utilisation = names.index("cells.c0.dl_prb_util_pct")
-        assert all(0 < s["observation"][utilisation] <= 100 for s in states_of)
-        assert all(0 <= s["reward"] <= 1 for s in states_of)
+        assert states_of[0]["observation"][power] == pytest.approx(0.8)
+        assert all(s["observation"][power] == 0 for s in states_of[1:])
+        utilisation = names.index("cell.c0.dl_prb_util_pct")
+        assert all(0 < s["observation"][utilisation] <= 1 for s in states_of)
+        assert all(-0.5 <= s["reward"] <= 1 for s in states_of)
         assert all(math.isfinite(o) for s in states_of for o in s["observation"])
 
 
@@ -90,7 +90,7 @@ def test_task_decides_reward_and_end(own_agent: Any, serve: Run, tmp_path: Path)
         "--out", tmp_path / "kept",
     )  # fmt: skip
     agent.begin()
-    assert agent.observation_space[:3] == (-1, math.inf, 3)
+    assert agent.observation_space[:3] == (-1, 1, 3)
     assert agent.action_space == (-1, 1, 3, (3,))  # only what the task's tools may set
     state = agent.state()
     assert state["info"]["task"] == TASK["intent"]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.network import Floats
-from env.gym.observing import Read, full_power_w
+from env.numbers.kpis import Read, full_power_w
 from env.sla import ELASTIC
 from ns3_scenarios.scenario import ScenarioConfig
 

@@ -13,8 +13,8 @@ from calibration.energy import CATEGORIES
 from calibration.network import Floats, network_of
 from calibration.rolling import Moment
 from calibration.sums import sum_into
-from env.gym.knobs import Scale, places
 from env.kpis import Kpis
+from env.numbers.places import Floats32, Scale, places
 from env.view import Scope
 from ns3_scenarios.scenario import ScenarioConfig
 
@@ -114,7 +114,7 @@ class Observer:
             ]
         )
 
-    def see(self, read: Read, controls: Floats) -> NDArray[np.float32]:
+    def see(self, read: Read, controls: Floats) -> Floats32:
         """The figures of B copies of a network, shape (B, n); `UNKNOWN` where nothing is known.
 
         Args:

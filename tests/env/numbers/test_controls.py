@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from calibration.network import network_of
 from calibration.trajectory import Controls, Table
 from env.errors import EnvUserError
-from env.gym.knobs import Gather, Knobs, places, read_state
+from env.numbers.controls import Knobs
+from env.numbers.places import Gather, places, read_state
 from ns3_scenarios.control_ranges import Span, control_ranges
 from ns3_scenarios.controls import ControlChange, ControlState
 from ns3_scenarios.library import load_scenario

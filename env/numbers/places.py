@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Controls as numbers: where each lies in the arrays of a network, and as a `Box` to act in."""
+"""Where controls are in the arrays of a network, and how they are scaled."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
 
@@ -22,10 +21,11 @@ from calibration.network import (
     network_of,
 )
 from calibration.trajectory import Table
-from env.errors import EnvUserError
 from ns3_scenarios.control_ranges import ControlRange, Span, control_ranges
 from ns3_scenarios.controls import ControlState
 from ns3_scenarios.scenario import ScenarioConfig
+
+Floats32 = NDArray[np.float32]
 
 _WORDS = {
     "scheduler": SCHEDULERS,
@@ -176,61 +176,3 @@ class Scale:
             number = np.rint(share[:, columns] * (len(known) - 1)).astype(int)
             found[:, columns] = known[number]
         return found
-
-
-class Knobs:
-    """The numeric controls of cells and applications as a vector of actions.
-
-    Args:
-        scenario: whose they are.
-        patterns: paths, in which `*` stands for anything, of those that are turned.
-
-    Raises:
-        EnvUserError: a pattern matches none.
-    """
-
-    def __init__(self, scenario: ScenarioConfig, patterns: Sequence[str]) -> None:
-        numbers = [place for place in places(scenario) if not place.words]
-        for pattern in patterns:
-            if not any(fnmatchcase(place.path, pattern) for place in numbers):
-                raise EnvUserError(
-                    f"controls={pattern!r} matches no numeric control of {scenario.name}; they are "
-                    f"like {', '.join(dict.fromkeys(_general(p.path) for p in numbers))}"
-                )
-        self.places = [p for p in numbers if any(fnmatchcase(p.path, x) for x in patterns)]
-        self._gather, self._scale = Gather(self.places), Scale(self.places)
-
-    def turned(self, arrays: Table, action: NDArray[np.floating]) -> Table:
-        """Controls after an action.
-
-        Shares of slices that do not fit together are made to fit: a slice is guaranteed at least
-        what is dedicated to it, guarantees of a cell that add up to more than 100 % shrink to that,
-        and no slice may use less than its guarantee.
-
-        Args:
-            arrays: controls before, of B copies.
-            action: from -1 to 1, shape (B, n); beyond, it is clipped.
-        """
-        share = (np.clip(np.nan_to_num(action.astype(float)), -1, 1) + 1) / 2
-        found = self._gather.write(arrays, self._scale.values(share))
-        dedicated = found["dedicated_pct"]
-        beyond = np.maximum(found["min_pct"] - dedicated, 0)
-        free = 100 - dedicated.sum(-1, keepdims=True)
-        wanted = beyond.sum(-1, keepdims=True)
-        beyond = beyond * np.minimum(1.0, free / np.maximum(wanted, 1e-9))
-        found["min_pct"] = np.where(wanted > free, dedicated + beyond,
-                                    np.maximum(found["min_pct"], dedicated))  # fmt: skip
-        found["max_pct"] = np.maximum(found["max_pct"], found["min_pct"])
-        return found
-
-    def action(self, arrays: Table) -> Floats:
-        """The action that leaves controls as they are, where they are within its range."""
-        return 2 * self._scale.share(self._gather.read(arrays)) - 1
-
-
-def _general(path: str) -> str:
-    """A path with `*` for its names."""
-    kind, _, *rest = path.split(".")
-    if len(rest) > 2:
-        rest[1 if rest[0] == "slices" else 2] = "*"
-    return ".".join([kind, "*", *rest])

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from calibration.network import Floats
 from env.backends.starts import start_of
-from env.gym.knobs import read_state
-from env.gym.observing import UNKNOWN, Read, full_power_w, observer_of, reader_of_kpis
-from env.gym.utility import ENERGY_WEIGHT, utility_of
+from env.numbers.kpis import UNKNOWN, Read, full_power_w, observer_of, reader_of_kpis
+from env.numbers.places import read_state
+from env.numbers.utility import ENERGY_WEIGHT, utility_of
 from ns3_scenarios.controls import ControlState
 from ns3_scenarios.library import load_scenario
 
