@@ -15,7 +15,7 @@ from typing import Any
 from env.errors import ToolError
 from env.tools import TOOLS
 from env.tools.base import Tool, bounds
-from env.tools.configuration.rollback import standing_changes
+from env.tools.configuration.rollback import undoable
 from env.view import View
 
 _NAMED = re.compile(r"\s*([A-Za-z_]\w*)=(?!\s|$)")
@@ -161,6 +161,6 @@ _ELEMENTS: dict[str, Callable[[View], Iterable[str]]] = {
     "alarm": lambda view: [
         row["alarm"] for row in view.now.rows("alarm") if row["cleared_ms"] is None
     ],
-    "change_id": lambda view: [c.change_id for c in standing_changes(view.changes) if c.reversible],
+    "change_id": lambda view: [change.change_id for change in undoable(view)],
 }
 """Names that an argument may have, by its own name."""

@@ -57,6 +57,15 @@ class Scope:
         """Whether an element may be named."""
         return not self.elements or element in self.elements
 
+    def has_control(self, path: str) -> bool:
+        """Whether all elements that the path of a control names may be named."""
+        kind, name, *rest = path.split(".")
+        match kind, rest:
+            case "cells", ["slices", other, _] | ["handover", "cio_db", other]:
+                return self.has(name) and self.has(other)
+            case _:
+                return self.has(name)
+
 
 @dataclass(frozen=True)
 class View:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from env.agents import Call
 from env.errors import ToolError
 from env.tools import TOOLS, Tool
-from env.tools.configuration.rollback import standing_changes
+from env.tools.configuration.rollback import undoable
 from env.view import Scope, View
 from ns3_scenarios.control_ranges import Span, Values, control_ranges
 from ns3_scenarios.controls import (
@@ -241,7 +241,7 @@ def _sweep(scenario: ScenarioConfig, name: str, named: frozenset[str]) -> Values
 
 def _undoable(view: View) -> list[Any]:
     """Changes that can be rolled back now, the newest first."""
-    return [c for c in reversed(standing_changes(view.changes)) if c.reversible][:CHANGES]
+    return undoable(view)[: -CHANGES - 1 : -1]
 
 
 def _names_of(scenario: ScenarioConfig, scope: Scope) -> dict[str, list[str]]:

@@ -96,9 +96,7 @@ class Observer:
         ]
         self.places = places(scenario)
         self._scale = Scale(self.places)
-        elements = [row for table, _, _ in self._columns for row in rows[table]]
-        elements += [tuple(place.path.split(".")[1:-1]) for place in self.places]
-        self._elements = elements
+        self._elements = [row for table, _, _ in self._columns for row in rows[table]]
         kpis = [f"{t}.{'.'.join(row)}.{c}" for t, c, _ in self._columns for row in rows[t]]
         self.names = (*kpis, *(place.path for place in self.places))
         """What each figure is, in order."""
@@ -107,12 +105,11 @@ class Observer:
 
     def in_scope(self, scope: Scope) -> NDArray[np.bool_]:
         """Which figures an agent may see: those whose elements are all in its scope."""
-        return np.array(
-            [
-                all(scope.has(name) for name in row if name in self._element_names)
-                for row in self._elements
-            ]
-        )
+        kpis = [
+            all(scope.has(name) for name in row if name in self._element_names)
+            for row in self._elements
+        ]
+        return np.array([*kpis, *(scope.has_control(place.path) for place in self.places)])
 
     def see(self, read: Read, controls: Floats) -> Floats32:
         """The figures of B copies of a network, shape (B, n); `UNKNOWN` where nothing is known.

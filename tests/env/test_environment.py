@@ -99,6 +99,30 @@ def test_scope_hides_tools_and_elements(live: Environment) -> None:
     assert live.call("set_cell_tx_power", POWER, scope=scope).content["code"] == "unknown_tool"
 
 
+def test_rollback_is_bound_to_the_scope(live: Environment) -> None:
+    """What an agent may not set, it may not set back."""
+    calls = [
+        ("set_cell_tx_power", {"cell": "c0", "tx_power_dbm": 30}),
+        ("set_cell_tx_power", {"cell": "c1", "tx_power_dbm": 31}),
+        ("trigger_slice_reallocation", {"cell": "c1", "slice": "embb", "max_pct": 90}),
+        ("set_handover_params", {"cell": "c1", "neighbour": "c2", "cio_db": 2}),
+    ]
+    for name, arguments in calls:
+        assert live.call(name, arguments).ok
+    before, scope = live.backend.state_hash(), Scope(elements=frozenset({"c1"}))
+    for change_id in ("c1", "c3", "c4"):
+        refused = live.call("rollback_change", {"change_id": change_id}, scope=scope).content
+        assert (refused["code"], refused["allowed"]) == ("no_such_element", ["c2"])
+    assert live.backend.state_hash() == before
+    recent = live.call("list_alarms", scope=scope).content["recent_changes"]
+    assert [change["change_id"] for change in recent] == ["c2"]
+    assert live.call("rollback_change", {"change_id": "c2"}, scope=scope).ok
+    wider = Scope(elements=frozenset({"c1", "c2", "embb"}))
+    for change_id in ("c3", "c4"):
+        assert live.call("rollback_change", {"change_id": change_id}, scope=wider).ok
+    assert not live.call("rollback_change", {"change_id": "c1"}, scope=wider).ok
+
+
 def test_an_episode_takes_only_so_many_calls(live: Environment) -> None:
     live.max_calls = 1
     assert live.call("get_cell_config", {"cell": "c0"}).ok

@@ -29,15 +29,16 @@ def rollback_change(view: View, args: RollbackChange) -> Proposal:
     impossible to go back to, is refused until that one is rolled back. A rollback itself cannot be
     undone; make the first call again.
 
-    Errors: no_such_element for an unknown change; not_allowed for one that is not reversible or is
-    rolled back already; conflict where a later change stands in the way: it has set the same
-    control, or one that does not go together with what was there, such as another slice's share.
+    Errors: no_such_element for an unknown change, or one of elements out of scope; not_allowed for
+    one that is not reversible or is rolled back already; conflict where a later change stands in
+    the way: it has set the same control, or one that does not go together with what was there, such
+    as another slice's share.
     """
-    known = {change.change_id: change for change in view.changes}
+    known = {change.change_id: change for change in view.changes if _in_scope(view, change)}
     if args.change_id not in known:
         raise ToolError(
             "no_such_element",
-            f"change_id={args.change_id!r} is no change that was made",
+            f"change_id={args.change_id!r} is no change that was made here",
             argument="change_id",
             value=args.change_id,
             allowed=list(known) or "no change was made yet",
@@ -81,6 +82,16 @@ def _impossible(view: View, changes: Sequence[ControlChange]) -> bool:
     except ControlError:
         return True
     return False
+
+
+def undoable(view: View) -> list[Change]:
+    """Changes in force and in scope that are reversible, the oldest first."""
+    standing = standing_changes(view.changes)
+    return [c for c in standing if c.reversible and _in_scope(view, c)]
+
+
+def _in_scope(view: View, change: Change) -> bool:
+    return all(view.scope.has_control(setting.path) for setting in change.settings)
 
 
 def standing_changes(changes: Sequence[Change]) -> list[Change]:

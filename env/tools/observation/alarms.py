@@ -105,7 +105,7 @@ def _recent_changes(view: View) -> list[RecentChange]:
     undone = {change.undoes for change in view.changes}
     found: list[RecentChange] = []
     for change in reversed(view.changes):
-        settings: list[Any] = [s for s in change.settings if view.scope.has(s.path.split(".")[1])]
+        settings: list[Any] = [s for s in change.settings if view.scope.has_control(s.path)]
         if settings and len(found) < RECENT_CHANGES:
             shown = [
                 ChangedSetting(path=s.path, before=s.before, after=s.after)

@@ -68,6 +68,27 @@ def test_later_agents_meet_what_earlier_ones_did() -> None:
     assert not infos["second"]["ok"]
 
 
+def test_an_agent_undoes_nothing_out_of_its_scope() -> None:
+    game = ToolParallelEnv()
+    game.reset(seed=1)
+    game.step(holds(game) | {"c0": action(game, "c0", POWER, value_0=1)})
+    label = "rollback_change(change_id)"
+    views = {agent: game.session.view(scope) for agent, scope in game.scopes.items()}
+    offered = {
+        agent: game.actions[agent].masks(view)[0][game.actions[agent].labels.index(label)]
+        for agent, view in views.items()
+    }
+    assert offered == {"c0": True, "c1": False, "c2": False, "core": False}
+    _, _, _, _, infos = game.step(holds(game) | {"c1": action(game, "c1", label)})
+    assert not infos["c1"]["ok"]
+    answer = game.session.call(("rollback_change", {"change_id": "c1"}), "c1", game.scopes["c1"])
+    assert answer.content["code"] == "no_such_element"
+    assert game.session.environment.backend.controls.cells["c0"].tx_power_dbm == 27.5
+    _, _, _, _, infos = game.step(holds(game) | {"c0": action(game, "c0", label)})
+    assert infos["c0"]["ok"]
+    assert game.session.environment.backend.controls.cells["c0"].tx_power_dbm == 38
+
+
 def test_scope_bounds_what_is_seen_and_done() -> None:
     game = ToolParallelEnv()
     seen, _ = game.reset(seed=1)
