@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -191,12 +192,12 @@ class Roll:
         rows = self.rows[kind]
         if not len(rows):
             return {}
-        matrix = rows.matrix()
+        matrix, period = rows.matrix(), math.prod(rows.shape[1:])
         if self._rng is None:
-            values = self._model.predict(kind, matrix, self._group).mean
+            values = self._model.predict(kind, matrix, self._group, period).mean
         else:
             sample = self._model.sample(
-                kind, matrix, self._rng, self._group, self._scores.get(kind)
+                kind, matrix, self._rng, self._group, self._scores.get(kind), period
             )
             values, self._scores[kind] = sample.values, sample.scores
         columns = np.ascontiguousarray(values.T).reshape(-1, *rows.shape)

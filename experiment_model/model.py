@@ -89,17 +89,26 @@ class ExperimentModel:
         self._of(kind)
         return self._spec.kinds[kind].kpis
 
-    def predict(self, kind: str, rows: ArrayLike | Columns, group: str = "") -> Prediction:
+    def predict(
+        self, kind: str, rows: ArrayLike | Columns, group: str = "", period: int = 1
+    ) -> Prediction:
         """Predict KPIs: their means at once, all else when it is asked for.
 
         The mean of a KPI is clip(inverse(z(base) + trees + offset)), with its transform z and its
         bounds.
 
+        Args:
+            kind: of the rows.
+            rows: n of them.
+            group: label of the rows.
+            period: rows so far apart are alike, as those of one element in many networks are. It
+                changes no result; large batches are predicted faster.
+
         Raises:
             ModelError: the model does not know the kind, or the rows do not match its features.
         """
         surrogate = self._of(kind)
-        return Prediction(surrogate, matrix(kind, surrogate.features, rows), group)
+        return Prediction(surrogate, matrix(kind, surrogate.features, rows), group, period)
 
     def sample(
         self,
@@ -108,6 +117,7 @@ class ExperimentModel:
         rng: np.random.Generator,
         group: str = "",
         scores: NDArray[np.float64] | None = None,
+        period: int = 1,
     ) -> Sample:
         """Draw KPIs that vary as simulated ones do, all KPIs of a row together.
 
@@ -126,13 +136,15 @@ class ExperimentModel:
             rng: what to draw from.
             group: label of the rows.
             scores: what the sample of the interval before had, shape (n, k).
+            period: as in `predict`.
 
         Raises:
             ModelError: the model does not know the kind, the rows do not match its features, or the
                 scores do not match the rows.
         """
         surrogate = self._of(kind)
-        return surrogate.sample(matrix(kind, surrogate.features, rows), rng, group, scores)
+        values = matrix(kind, surrogate.features, rows)
+        return surrogate.sample(values, rng, group, scores, period)
 
     def in_distribution(self, kind: str, rows: ArrayLike | Columns) -> NDArray[np.bool_]:
         """Whether rows are like those of training, shape (n,), without predicting anything.

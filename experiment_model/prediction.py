@@ -27,9 +27,10 @@ class Prediction:
         z: the means on the scale of the boosters, offset included, shape (n, k).
     """
 
-    def __init__(self, surrogate: Surrogate, rows: Rows, group: str) -> None:
-        self._surrogate, self._rows, self._group = surrogate, rows, group
-        self.z: Floats = surrogate.mean_z(rows)
+    def __init__(self, surrogate: Surrogate, rows: Rows, group: str, period: int) -> None:
+        self._surrogate, self._rows = surrogate, rows
+        self._group, self._period = group, period
+        self.z: Floats = surrogate.mean_z(rows, period)
         self.mean: Floats = surrogate.transforms.from_z(self.z)
 
     @property
@@ -40,7 +41,7 @@ class Prediction:
     @cached_property
     def sigma(self) -> Floats:
         """Scale of the residual of `z`, shape (n, k)."""
-        return self._surrogate.sigma(self._rows)
+        return self._surrogate.sigma(self._rows, self._period)
 
     @cached_property
     def quantiles(self) -> Floats:

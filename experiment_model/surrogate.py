@@ -49,20 +49,25 @@ class Surrogate:
         self._persistence = np.array(spec.joint.persistence)
         self._renewal = np.sqrt(1 - self._persistence**2)
 
-    def mean_z(self, rows: Rows) -> Floats:
+    def mean_z(self, rows: Rows, period: int = 1) -> Floats:
         """Means on the scale of the boosters, shape (n, k), of rows of shape (n, f)."""
         z = self.transforms.base_z(rows)
-        z += self._mean.predict(rows)
+        z += self._mean.predict(rows, period)
         z += self.transforms.offset
         return z
 
-    def sigma(self, rows: Rows) -> Floats:
+    def sigma(self, rows: Rows, period: int = 1) -> Floats:
         """Scales of the residuals of z, shape (n, k)."""
-        ln_sigma = self._spread.predict(rows).astype(np.float64)
+        ln_sigma = self._spread.predict(rows, period).astype(np.float64)
         return np.asarray(np.exp(np.clip(ln_sigma, -MAX_LN_SIGMA, MAX_LN_SIGMA)))
 
     def sample(
-        self, rows: Rows, rng: np.random.Generator, group: str, scores: Floats | None
+        self,
+        rows: Rows,
+        rng: np.random.Generator,
+        group: str,
+        scores: Floats | None,
+        period: int,
     ) -> Sample:
         """Draw KPIs; see `ExperimentModel.sample`."""
         n, k = len(rows), len(self.kpis)
@@ -75,9 +80,11 @@ class Surrogate:
                     f"of shape ({n}, {k}), one per row and KPI"
                 )
             drawn = self._persistence * before + self._renewal * drawn
-        z = self.mean_z(rows)
+        z = self.mean_z(rows, period)
         residual = self.tables.at_scores(drawn, z, group)
-        return Sample(values=self.transforms.from_z(z + self.sigma(rows) * residual), scores=drawn)
+        return Sample(
+            values=self.transforms.from_z(z + self.sigma(rows, period) * residual), scores=drawn
+        )
 
     def explain(self, row: Rows) -> dict[str, Explanation]:
         """What each KPI of a row of shape (1, f) is made up of."""

@@ -88,10 +88,11 @@ def test_trees_of_one_output_each_are_refused(
         read_trees(bytes(booster.save_raw("ubj")), FEATURES, 2)
 
 
-@pytest.mark.parametrize("count", [0, 1, 31, 32, 33, 100])
-def test_forest_predicts_what_xgboost_predicts(parts: Any, count: int) -> None:
+@pytest.mark.parametrize("period", [1, 3, 40])
+@pytest.mark.parametrize("count", [0, 1, 31, 32, 33, 100, 2000])
+def test_forest_predicts_what_xgboost_predicts(parts: Any, count: int, period: int) -> None:
     """To the last bit, for boosters of one and of three outputs side by side, in any order."""
-    rows = parts.rows["cell"][:count]
+    rows = np.resize(parts.rows["cell"], (count, len(FEATURES)))
     boosters, expected = [], np.empty((count, 4), np.float32)
     for name, columns in (("cell.ubj", [3, 0, 2]), ("cell.latency.ubj", [1])):
         raw = bytes(parts.boosters[name].save_raw("ubj"))
@@ -102,13 +103,18 @@ def test_forest_predicts_what_xgboost_predicts(parts: Any, count: int) -> None:
     forest = Forest(boosters, len(FEATURES), 4)
     for layout in (rows, np.asfortranarray(rows), np.repeat(rows, 2, axis=1)[:, ::2]):
         layout.flags.writeable = False
-        np.testing.assert_array_equal(forest.sums(layout), expected)
+        np.testing.assert_array_equal(forest.sums(layout, period), expected)
 
 
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 10**6), outputs=st.integers(1, 19), depth=st.integers(1, 9))
+@given(
+    seed=st.integers(0, 10**6),
+    outputs=st.integers(1, 19),
+    depth=st.integers(1, 9),
+    alike=st.floats(0, 1),
+)
 def test_forests_of_any_shape_predict_what_xgboost_predicts(
-    trained: Callable[..., xgboost.Booster], seed: int, outputs: int, depth: int
+    trained: Callable[..., xgboost.Booster], seed: int, outputs: int, depth: int, alike: float
 ) -> None:
     random = np.random.default_rng(seed)
     rows = random.normal(size=(70, len(FEATURES))).round(1).astype(np.float32)
@@ -116,6 +122,9 @@ def test_forests_of_any_shape_predict_what_xgboost_predicts(
     targets = random.normal(size=(70, outputs)) + np.nan_to_num(rows[:, :1])
     booster = trained(rows, targets, max_depth=depth, rounds=4)
     trees = read_trees(bytes(booster.save_raw("ubj")), FEATURES, outputs)
+    # Where features are the same in all rows, all turn the same way.
+    same = random.random(len(FEATURES)) < alike
+    rows[:, same] = rows[0, same]
     expected = booster.inplace_predict(rows, predict_type="margin").reshape(70, -1)
     found = Forest([(trees, np.arange(outputs))], len(FEATURES), outputs).sums(rows)
     np.testing.assert_array_equal(found, expected)
