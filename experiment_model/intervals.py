@@ -20,6 +20,8 @@ from experiment_model.schema import Intervals, Levels
 Floats = NDArray[np.float64]
 
 _NORMAL = NormalDist()
+GUIDE_BINS = 512
+"""Parts of the range of normal scores, of each of which it is known where its quantiles begin."""
 
 
 class Tables:
@@ -33,6 +35,9 @@ class Tables:
     def __init__(self, intervals: Intervals, kpis: Sequence[str]) -> None:
         self._probabilities = intervals.probabilities
         self._at = np.array([_NORMAL.inv_cdf(p) for p in intervals.probabilities])
+        bins = np.linspace(self._at[0], self._at[-1], GUIDE_BINS, endpoint=False)
+        # Where to search from for a score, a place early in case of rounding.
+        self._guide = np.maximum(np.searchsorted(self._at, bins, "right") - 2, 0)
         every = intervals.tables
         self._tables = {
             group: _stacked([table.get(kpi, every[""][kpi]) for kpi in kpis])
@@ -60,7 +65,7 @@ class Tables:
 
     def at_scores(self, scores: Floats, z: Floats, group: str) -> Floats:
         """Q at normal scores, shape (n, k); beyond a table its first or last."""
-        return np.asarray(_between(scores, z, self._at, *self._of(group)))
+        return np.asarray(_between(scores, z, self._at, self._guide, *self._of(group)))
 
     def scores(self, residual: Floats, z: Floats, group: str) -> Floats:
         """Normal scores of residuals, shape (n, k); infinite beyond a table."""
@@ -92,19 +97,24 @@ def _stacked(tables: Sequence[Levels]) -> tuple[Floats, Floats]:
 
 
 @vectorized(
-    "(float64[:], float64[:], float64[:], float64[:, :], float64[:, :, :], float64[:])",
-    "(k),(k),(p),(k,e),(k,l,p)->(k)",
+    "(float64[:], float64[:], float64[:], int64[:], float64[:, :], float64[:, :, :], float64[:])",
+    "(k),(k),(p),(g),(k,e),(k,l,p)->(k)",
 )
-def _between(scores, z, at, edges, quantiles, found):  # type: ignore[no-untyped-def]
+def _between(scores, z, at, guide, edges, quantiles, found):  # type: ignore[no-untyped-def]
     """Quantiles of each KPI at a score, linear between those of the table of its level."""
     for k in range(len(scores)):
-        level = min(np.searchsorted(edges[k], z[k], "right"), quantiles.shape[1] - 1)
-        right = np.searchsorted(at, scores[k], "right")
-        if right == 0:
+        level = 0
+        for edge in edges[k]:
+            level += z[k] >= edge
+        level = min(level, quantiles.shape[1] - 1)
+        bin_ = (scores[k] - at[0]) * (len(guide) / (at[-1] - at[0]))
+        left = guide[int(min(max(bin_, 0), len(guide) - 1))]
+        while left + 1 < len(at) and at[left + 1] <= scores[k]:
+            left += 1
+        if scores[k] < at[0]:
             found[k] = quantiles[k, level, 0]
-        elif right == len(at):
+        elif left == len(at) - 1:
             found[k] = quantiles[k, level, -1]
         else:
-            left = right - 1
-            low, high = quantiles[k, level, left], quantiles[k, level, right]
-            found[k] = (high - low) / (at[right] - at[left]) * (scores[k] - at[left]) + low
+            low, high = quantiles[k, level, left], quantiles[k, level, left + 1]
+            found[k] = (high - low) / (at[left + 1] - at[left]) * (scores[k] - at[left]) + low

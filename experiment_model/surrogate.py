@@ -58,8 +58,9 @@ class Surrogate:
 
     def sigma(self, rows: Rows, period: int = 1) -> Floats:
         """Scales of the residuals of z, shape (n, k)."""
-        ln_sigma = self._spread.predict(rows, period).astype(np.float64)
-        return np.asarray(np.exp(np.clip(ln_sigma, -MAX_LN_SIGMA, MAX_LN_SIGMA)))
+        ln_sigma = self._spread.predict(rows, period)
+        np.clip(ln_sigma, -MAX_LN_SIGMA, MAX_LN_SIGMA, out=ln_sigma)
+        return np.exp(ln_sigma, out=ln_sigma).astype(np.float64)
 
     def sample(
         self,
