@@ -16,6 +16,7 @@ import numpy as np
 
 from calibration.rolling import Moment
 from env.backends.reporting.copies import Copy, Surroundings
+from env.backends.reporting.facts import facts_of
 from env.backends.reporting.radio import cell_table, network_table, slice_table
 from env.backends.reporting.transport import application_table, edge_table, link_table
 from env.backends.reporting.users import flow_table, neighbour_table, ue_table
@@ -46,7 +47,8 @@ def reports(moment: Moment, world: World) -> list[Kpis]:
     interval = world.interval - 1
     time_ms = world.interval * moment.network.scenario.interval_ms
     speeds_mps, charges_pct = world.motion.speeds_mps.copy(), world.motion.charges_pct()
-    around = Surroundings(world.links(), world.outages(), speeds_mps, charges_pct)
+    facts = facts_of(moment.network.scenario)
+    around = Surroundings(facts, world.links(), world.outages(), speeds_mps, charges_pct)
     return [
         Kpis(interval, time_ms, partial(_table, Copy(moment, i, around), alarms))
         for i, alarms in enumerate(world.alarms(moment.now))

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from calibration.network import Floats, Ints
 from calibration.rolling import Moment
 from calibration.trajectory import Table, taken
-from env.backends.reporting.facts import Facts, Words, facts_of, words
+from env.backends.reporting.facts import Facts, Words, words
 from env.world import Links
 
 
@@ -22,6 +21,8 @@ from env.world import Links
 class Surroundings:
     """What is alike in all copies of a network."""
 
+    facts: Facts
+    """Names and promises of its scenario."""
     links: Links
     outages: set[str]
     speeds_mps: Floats
@@ -35,11 +36,12 @@ class Copy:
     moment: Moment
     index: int
     around: Surroundings
+    _now: dict[str, Table] = field(default_factory=dict)
 
-    @cached_property
+    @property
     def facts(self) -> Facts:
         """Names and promises of its scenario."""
-        return facts_of(self.moment.network.scenario)
+        return self.around.facts
 
     @property
     def kbit(self) -> float:
@@ -48,7 +50,9 @@ class Copy:
 
     def now(self, table: str) -> Table:
         """A table of the interval."""
-        return taken(self.moment.now[table], self.index)
+        if table not in self._now:
+            self._now[table] = taken(self.moment.now[table], self.index)
+        return self._now[table]
 
     def before(self, table: str) -> Table:
         """A table of the interval before."""
@@ -68,7 +72,9 @@ class Copy:
         """Users that have a flow in each slice, by their place, shape (places, S)."""
         network = self.facts.network
         of_slice = self.control("row_slice")
-        pairs = np.unique(network.row_ue * network.n_slices + of_slice)
+        has_flow = np.zeros(len(network.ue_names) * network.n_slices, bool)
+        has_flow[network.row_ue * network.n_slices + of_slice] = True
+        pairs = np.flatnonzero(has_flow)
         user, slice_ = pairs // network.n_slices, pairs % network.n_slices
         count = np.bincount(
             place_of_user[user] * network.n_slices + slice_, minlength=places * network.n_slices

@@ -139,8 +139,9 @@ def _cell_states(one: Copy, sleep_pct: Floats) -> Words:
 
 def _weighted(values: Floats, weights: Floats) -> Floats:
     """Mean over the last axis of values that are known, NaN where there are none."""
-    weights = np.where(np.isnan(values), 0.0, weights)
+    missing = np.isnan(values)
+    weights = np.where(missing, 0.0, weights)
     total = weights.sum(-1)
-    mean = (np.nan_to_num(values) * weights).sum(-1)
+    mean = (np.where(missing, 0.0, values) * weights).sum(-1)
     found: Floats = np.divide(mean, total, out=np.full_like(total, np.nan), where=total > 0)
     return found
