@@ -60,7 +60,7 @@ class Surrogate:
         """Scales of the residuals of z, shape (n, k)."""
         ln_sigma = self._spread.predict(rows, period)
         np.clip(ln_sigma, -MAX_LN_SIGMA, MAX_LN_SIGMA, out=ln_sigma)
-        return np.exp(ln_sigma, out=ln_sigma).astype(np.float64)
+        return np.asarray(np.exp(ln_sigma, dtype=np.float64))
 
     def sample(
         self,

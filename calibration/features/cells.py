@@ -20,8 +20,8 @@ HALF = 0.5
 
 def cell_columns(rows: Rows, radio: Radio, spread: Callable[[Floats], Floats]) -> None:
     """What holds of a cell: for its own row and those of its slices."""
-    for name, values in radio.once(_of_cells).items():
-        rows.add(**{name: spread(values)})
+    columns = radio.once(_of_cells)
+    rows.add(**{name: spread(values) for name, values in columns.items()})
 
 
 def _of_cells(radio: Radio) -> dict[str, Floats]:

@@ -26,11 +26,12 @@ class Rows:
 
     def add(self, **columns: Any) -> None:
         """Put columns in, spread over the shape."""
+        numbers = self._numbers
+        if len(numbers) + len(columns) > len(self._values):
+            self._values = np.concatenate([self._values, np.empty_like(self._values)])
+        target = self._values
         for name, values in columns.items():
-            number = self._numbers.setdefault(name, len(self._numbers))
-            if number == len(self._values):
-                self._values = np.concatenate([self._values, np.empty_like(self._values)])
-            self._values[number] = values
+            target[numbers.setdefault(name, len(numbers))] = values
 
     @property
     def columns(self) -> dict[str, NDArray[np.float32]]:
@@ -59,8 +60,7 @@ def log_ratio(values: Floats, to: Floats, least: float) -> Floats:
 
 def lagged(rows: Rows, step: Step, table: str, names: tuple[str, ...]) -> None:
     """KPIs of the interval that has ended, as `now_<name>`."""
-    for name in names:
-        rows.add(**{f"now_{name}": step.now[table][name]})
+    rows.add(**{f"now_{name}": step.now[table][name] for name in names})
 
 
 def changes(rows: Rows, step: Step, names: tuple[str, ...]) -> None:
