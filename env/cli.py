@@ -320,12 +320,23 @@ def task_or_scenario(what: str) -> tuple[Task | None, ScenarioConfig]:
 def maker(
     backend: str, scenario: ScenarioConfig, seed: int, model: Path | None
 ) -> Callable[[], Backend]:
-    """Makes a backend when it is called."""
+    """Makes the network of an episode; its arguments are checked now."""
+    make = numbered_maker(backend, scenario, seed, model)
+    return lambda: make(0)
+
+
+def numbered_maker(
+    backend: str, scenario: ScenarioConfig, seed: int, model: Path | None
+) -> Callable[[int], Backend]:
+    """Makes the network of episode n, with the seed plus n; its arguments are checked now."""
     from typing import cast
 
-    from env.backends.making import make_backend
+    from env.backends.making import backend_maker
+    from ns3_scenarios.simulate import check_seed
 
-    return lambda: make_backend(cast("BackendName", backend), scenario, seed, model=model)
+    check_seed(seed)
+    make = backend_maker(cast("BackendName", backend), scenario, model)
+    return lambda n: make(seed + n)
 
 
 def _show_played(played: Played, as_json: bool) -> None:

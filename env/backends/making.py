@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A backend by its name: `make_backend`."""
+"""Backends by name: `make_backend` for one, `backend_maker` for one after the other."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
@@ -16,7 +17,7 @@ from env.errors import EnvUserError
 from experiment_model import ExperimentModel, ModelError
 from ns3_scenarios.dataset import Dataset
 from ns3_scenarios.scenario import ScenarioConfig
-from ns3_scenarios.simulate import checked
+from ns3_scenarios.simulate import check_seed, checked
 
 
 def make_backend(
@@ -41,27 +42,54 @@ def make_backend(
         DatasetError: the recording cannot be read.
         BackendError: the backend cannot be started.
     """
-    if name not in get_args(BackendName):
-        allowed = ", ".join(get_args(BackendName))
-        raise EnvUserError(f"backend={name!r} is not allowed; it must be one of {allowed}")
-    if (name == "replay") != (recording is not None):
-        raise EnvUserError(f"backend={name!r}: a recording goes with replay, and only with it")
     scenario = checked(scenario, seed)
-    if name == "ns3":
-        return Ns3Backend(scenario, seed)
-    if model is not None and not isinstance(model, ExperimentModel):
-        try:
-            model = ExperimentModel.load(model)
-        except ModelError as error:
-            raise EnvUserError(str(error)) from None
-    if name == "surrogate":
-        return SurrogateBackend(scenario, seed, model)
-    if name == "auto":
-        return AutoBackend(scenario, seed, model)
-    assert recording is not None
+    if recording is None:
+        return backend_maker(name, scenario, model)(seed)
+    if name != "replay":
+        raise EnvUserError(f"backend={name!r}: a recording goes with replay, and only with it")
+    model = _model(model)
     dataset = recording if isinstance(recording, Dataset) else Dataset.open(recording)
     wanted = scenario.config_hash()
     for run in dataset.manifest.runs:
         if run.seed == seed and dataset.scenario(run.config).config_hash() == wanted:
             return ReplayBackend.of_dataset(dataset, run.config, seed, model)
     raise EnvUserError(f"{dataset.path} has no run of scenario {scenario.name!r} with seed {seed}")
+
+
+def backend_maker(
+    name: BackendName,
+    scenario: ScenarioConfig | str | Path,
+    model: ExperimentModel | str | os.PathLike[str] | None = None,
+) -> Callable[[int], Backend]:
+    """Makes networks of any seed.
+
+    Arguments and exceptions are those of `make_backend`. They are checked, and the model is read,
+    once and before any network starts.
+    """
+    if name not in get_args(BackendName):
+        allowed = ", ".join(get_args(BackendName))
+        raise EnvUserError(f"backend={name!r} is not allowed; it must be one of {allowed}")
+    if name == "replay":
+        raise EnvUserError(f"backend={name!r}: a recording goes with replay, and only with it")
+    scenario, known = checked(scenario, 0), _model(model) if name != "ns3" else None
+
+    def make(seed: int) -> Backend:
+        check_seed(seed)
+        match name:
+            case "ns3":
+                return Ns3Backend(scenario, seed)
+            case "surrogate":
+                return SurrogateBackend(scenario, seed, known)
+            case _:
+                return AutoBackend(scenario, seed, known)
+
+    return make
+
+
+def _model(model: ExperimentModel | str | os.PathLike[str] | None) -> ExperimentModel | None:
+    if model is None or isinstance(model, ExperimentModel):
+        return model
+    try:
+        return ExperimentModel.load(model)
+    except ModelError as error:
+        raise EnvUserError(str(error)) from None

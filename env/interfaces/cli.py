@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ from env.cli import (
     ModelOption,
     SeedOption,
     WhatArgument,
-    maker,
+    numbered_maker,
     task_or_scenario,
 )
 
@@ -69,12 +70,11 @@ def mcp(
 
     task, scenario = task_or_scenario(what)
     limits = Limits(max_episodes, max_sessions, max_calls, max_message_bytes, call_s, idle_s)
-    maker(backend, scenario, seed, model)().close()
+    make = numbered_maker(backend, scenario, seed, model)
     begun: dict[int, Begun] = {}
 
     def start(number: int) -> Environment:
-        make = maker(backend, scenario, seed + number, model)
-        one = begin(make, task, agent="mcp", episodes=out, model=str(model or ""))
+        one = begin(partial(make, number), task, agent="mcp", episodes=out, model=str(model or ""))
         begun[id(one.environment)] = one
         return one.environment
 
@@ -126,10 +126,12 @@ def ns3gym(
 
     task, scenario = task_or_scenario(what)
     limits = Limits(max_episodes, max_intervals, max_refused, max_message_bytes, wait_s, action_s)
+    make = numbered_maker(backend, scenario, seed, model)
 
     def start(number: int) -> Begun:
-        make = maker(backend, scenario, seed + number, model)
-        return begin(make, task, agent="ns3gym", episodes=out, model=str(model or ""))
+        return begin(
+            partial(make, number), task, agent="ns3gym", episodes=out, model=str(model or "")
+        )
 
     serve_ns3gym(
         start, host=host, port=port, limits=limits, say=lambda text: typer.echo(text, err=True)

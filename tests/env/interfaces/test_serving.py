@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -14,7 +15,11 @@ import yaml
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 
+from env.backends import making
+from env.cli import numbered_maker
 from env.episodes import read_logs
+from experiment_model import DEFAULT_MODEL, ExperimentModel
+from ns3_scenarios.library import load_scenario
 
 SIXG = str(Path(__file__).resolve().parents[3] / "sixg.py")
 TASK = {
@@ -64,6 +69,8 @@ def test_client_reaches_the_goal_of_a_task(backend: str, tmp_path: Path) -> None
         (("quickstart", "--http", "--token-file", "none"), "the token file none cannot be read"),
         (("quickstart", "--call-s", "0"), "call_s=0"),
         (("quickstart", "--backend", "replay"), "replay"),
+        (("quickstart", "--model", "none"), "there is no folder none"),
+        (("quickstart", "--seed", str(2**64)), "seed=18446744073709551616 is not allowed"),
     ],
 )
 def test_operators_mistake_gets_one_sentence(arguments: tuple[str, ...], said: str) -> None:
@@ -78,3 +85,18 @@ def test_operators_mistake_gets_one_sentence(arguments: tuple[str, ...], said: s
     assert ended.returncode == 2
     assert said in ended.stderr
     assert ended.stderr.count("\n") == 1
+
+
+def test_arguments_are_checked_and_the_model_is_read_before_any_network_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[Any] = []
+    load = ExperimentModel.load
+    monkeypatch.setattr(ExperimentModel, "load", lambda path: read.append(path) or load(path))
+    started: list[int] = []
+    monkeypatch.setattr(making, "SurrogateBackend", lambda _, seed, __: started.append(seed))
+    make = numbered_maker("surrogate", load_scenario("quickstart"), 4, DEFAULT_MODEL)
+    assert (read, started) == ([DEFAULT_MODEL], [])
+    for number in range(3):
+        make(number)
+    assert (len(read), started) == (1, [4, 5, 6])
