@@ -254,7 +254,7 @@ def show(episode: EpisodeArgument, as_json: JsonOption = False) -> None:
         soft_wrap=True,
     )
     if header.task:
-        console.print(f"{header.task['name']}: {header.task['intent']}", markup=False)
+        console.print(f"{header.task.name}: {header.task.intent}", markup=False)
     for number, call in enumerate(log.calls):
         line = told(call.tool, call.arguments, call.ok, call.content, call.interval)
         console.print(f"{number:3} {line}", markup=False, soft_wrap=True)
@@ -368,7 +368,7 @@ def _summary(log: Log) -> dict[str, Any]:
     header, ending = log.header, log.ending
     return {
         "episode": log.name,
-        "task": header.task["name"] if header.task else header.scenario.name,
+        "task": header.task.name if header.task else header.scenario.name,
         "backend": header.backend,
         "agent": header.agent,
         "calls": sum(bool(call.tool) for call in log.calls),

@@ -9,20 +9,24 @@ it went, and replayed.
 from __future__ import annotations
 
 import json
+import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import Field
+from pydantic import Field, TypeAdapter, model_validator
 
 from env.backends.base import WARM_UP, BackendName
 from env.environment import Environment, Event
 from env.errors import EnvUserError
+from env.tasks import Task
+from env.view import Setting
 from ns3_scenarios.controls import ControlChange
 from ns3_scenarios.episode import Episode
 from ns3_scenarios.errors import SixgError
@@ -46,7 +50,7 @@ class Header(Model):
     seed: int = Field(ge=0)
     backend: BackendName
     model: str = Field(default="", description="Name of the surrogate, where there is one.")
-    task: dict[str, Any] | None = Field(default=None, description="The task, whole.")
+    task: Task | None = None
     settings: tuple[ControlChange, ...] = Field(
         default=(), description="Controls that the task set before the first call."
     )
@@ -54,6 +58,9 @@ class Header(Model):
     advance: int = Field(default=1, ge=1, description="Intervals that follow a change.")
     started: str = Field(description="UTC, ISO 8601.")
     code_version: str
+
+
+_SETTINGS = TypeAdapter(list[Setting])
 
 
 class Call(Model):
@@ -70,6 +77,16 @@ class Call(Model):
         default=(), description="What it changed; a replay on NS-3 needs no more."
     )
     state_hash: str = Field(default="", description="Of the backend after it.")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        known = self.arguments if isinstance(self.arguments, dict) else {}
+        if not self.tool and not isinstance(known.get("intervals"), int):
+            raise ValueError("without a tool, arguments must say how many intervals pass")
+        if not self.ok and not isinstance(self.content.get("message"), str):
+            raise ValueError("a call that was refused must have a message in content")
+        _SETTINGS.validate_python(self.content.get("settings", []))
+        return self
 
 
 class Ending(Model):
@@ -129,8 +146,10 @@ class Recorder:
         environment: that is played.
         header: what is played.
 
+    A log that cannot be written any further stays whole up to there, and nothing is added to it.
+
     Raises:
-        EnvUserError: the folder cannot be written.
+        EnvUserError: the folder cannot be written; so does every later call then.
     """
 
     def __init__(self, folder: str | Path, environment: Environment, header: Header) -> None:
@@ -138,9 +157,10 @@ class Recorder:
         name = f"{stamp}-{header.scenario.name}-{header.seed}-{secrets.token_hex(2)}"
         self.path = Path(folder) / name
         self._environment = environment
+        self._size, self._failure = 0, ""
         try:
             self.path.mkdir(parents=True)
-            self._file = (self.path / LOG).open("w", encoding="utf-8")
+            self._file = (self.path / LOG).open("wb", buffering=0)
         except OSError as error:
             raise EnvUserError(f"cannot write episodes to {folder}: {error.strerror}") from None
         self._write("header", header.model_dump(mode="json"))
@@ -173,17 +193,36 @@ class Recorder:
             changes=len(environment.changes),
         )
         history = environment.backend.history
-        (self.path / KPIS).mkdir(exist_ok=True)
-        for table in TABLES:
-            parts = [kpis.to_arrow(table) for kpis in history]
-            if parts and any(len(part) for part in parts):
-                pq.write_table(pa.concat_tables(parts), self.path / KPIS / f"{table}.parquet")
+        try:
+            (self.path / KPIS).mkdir(exist_ok=True)
+            for table in TABLES:
+                parts = [kpis.to_arrow(table) for kpis in history]
+                if parts and any(len(part) for part in parts):
+                    pq.write_table(pa.concat_tables(parts), self.path / KPIS / f"{table}.parquet")
+        except OSError as error:
+            raise self._failed(error) from None
         self._write("ending", ending.model_dump(mode="json"))
         self._file.close()
 
     def _write(self, kind: str, data: dict[str, Any]) -> None:
-        self._file.write(json.dumps({kind: data}, separators=(",", ":")) + "\n")
-        self._file.flush()
+        if self._failure:
+            raise EnvUserError(self._failure)
+        left = (json.dumps({kind: data}, separators=(",", ":")) + "\n").encode()
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+            self._size = self._file.tell()
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def _failed(self, error: OSError) -> EnvUserError:
+        """What to say of a disk that takes no more; half a line is taken back."""
+        with suppress(OSError):
+            self._file.truncate(self._size)
+        self._file.close()
+        why = os.strerror(error.errno) if error.errno else str(error)
+        self._failure = f"cannot write the episode {self.path}: {why}"
+        return EnvUserError(self._failure)
 
 
 def now_utc() -> str:
@@ -212,7 +251,7 @@ def read_log(path: str | Path) -> Log:
         try:
             entry = json.loads(line)
             ((kind, data),) = entry.items()
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             raise EnvUserError(f"{where} is no line of an episode") from None
         match kind:
             case "header" if header is None:
@@ -226,6 +265,21 @@ def read_log(path: str | Path) -> Log:
     if header is None:
         raise EnvUserError(f"{file} is empty: no episode was written to it")
     return Log(file.parent, header, tuple(calls), ending)
+
+
+def read_kpis(episode: Path, table: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """A KPI table of an episode that has come to its end.
+
+    Raises:
+        EnvUserError: it is not there, or damaged.
+    """
+    file = episode / KPIS / f"{table}.parquet"
+    if not file.exists():
+        raise EnvUserError(f"{episode} has no KPIs of {table}; if it has no end, play it anew")
+    try:
+        return pq.read_table(file, columns=None if columns is None else list(columns))
+    except (OSError, pa.ArrowException) as error:
+        raise EnvUserError(f"cannot read {file}: {str(error).splitlines()[0]}") from None
 
 
 def read_logs(folder: str | Path) -> Iterator[Log]:

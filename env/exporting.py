@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from env.episodes import KPIS, Log, read_logs
+from env.episodes import KPIS, Log, read_kpis, read_logs
 from env.errors import EnvUserError
 from ns3_scenarios.kpi import TABLES
 
@@ -50,7 +50,7 @@ def export(folder: str | Path, out: str | Path) -> dict[str, int]:
         Rows of each table.
 
     Raises:
-        EnvUserError: there is no episode, or the files cannot be written.
+        EnvUserError: there is no episode, KPIs of one cannot be read, or the files not be written.
     """
     logs, out = list(read_logs(folder)), Path(out)
     if not logs:
@@ -62,9 +62,9 @@ def export(folder: str | Path, out: str | Path) -> dict[str, int]:
     for name in TABLES:
         parts = []
         for log in logs:
-            file = log.path / KPIS / f"{name}.parquet"
-            if file.exists():
-                table = pq.read_table(file)
+            # Without an end, it may be half a file.
+            if log.ending and (log.path / KPIS / f"{name}.parquet").exists():
+                table = read_kpis(log.path, name)
                 parts.append(table.add_column(0, "episode", pa.array([log.name] * len(table))))
         if parts:
             tables[name] = pa.concat_tables(parts, promote_options="default")
@@ -81,7 +81,7 @@ def _episode(log: Log) -> dict[str, object]:
     header = log.header
     return {
         "episode": log.name,
-        "task": header.task["name"] if header.task else None,
+        "task": header.task.name if header.task else None,
         "scenario": header.scenario.name,
         "seed": header.seed,
         "backend": header.backend,

@@ -96,7 +96,7 @@ def play_again(
         BackendError: the network cannot be started.
     """
     header = log.header
-    task = Task.model_validate(header.task) if header.task else None
+    task = header.task
     scope = task.scope if task else None
 
     def player(environment: Environment) -> None:
@@ -165,23 +165,27 @@ def begin(
         model: name of the surrogate, for the record.
     """
     backend = make()
-    attempt = Attempt(task, backend) if task else None
-    environment = attempt.environment if attempt else Environment(backend, advance=advance)
-    recorder = None
-    if episodes is not None:
-        header = Header(
-            scenario=backend.scenario,
-            seed=backend.seed,
-            backend=backend.name,
-            model=model,
-            task=task.model_dump(mode="json") if task else None,
-            settings=task.settings if task else (),
-            agent=agent,
-            advance=environment.advance,
-            started=now_utc(),
-            code_version=version("sixg-agent-gym"),
-        )
-        recorder = Recorder(episodes, environment, header)
+    try:
+        attempt = Attempt(task, backend) if task else None
+        environment = attempt.environment if attempt else Environment(backend, advance=advance)
+        recorder = None
+        if episodes is not None:
+            header = Header(
+                scenario=backend.scenario,
+                seed=backend.seed,
+                backend=backend.name,
+                model=model,
+                task=task,
+                settings=task.settings if task else (),
+                agent=agent,
+                advance=environment.advance,
+                started=now_utc(),
+                code_version=version("sixg-agent-gym"),
+            )
+            recorder = Recorder(episodes, environment, header)
+    except BaseException:
+        backend.close()
+        raise
     return Begun(environment, attempt, recorder)
 
 

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from env.backends.base import WARM_UP, BackendName
-from env.episodes import KPIS, Log, Outcome
-from env.errors import EnvUserError
+from env.episodes import Log, Outcome, read_kpis
 from env.kpis import Kpis
 from env.playing import MakeBackend, play_again
 
@@ -106,10 +104,7 @@ def recorded_headline(episode: Path) -> Series:
     Raises:
         EnvUserError: it has none.
     """
-    file = episode / KPIS / "network.parquet"
-    if not file.exists():
-        raise EnvUserError(f"{episode} has no KPIs, since it has no end; play it anew")
-    frame = pq.read_table(file, columns=["interval", "slice", *HEADLINE]).to_pandas()
+    frame = read_kpis(episode, "network", ["interval", "slice", *HEADLINE]).to_pandas()
     return {
         (str(name), kpi): rows[kpi].to_numpy(float)[WARM_UP:]
         for name, rows in frame.groupby("slice", observed=True)

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from env.backends.base import WARM_UP
-from env.episodes import KPIS
+from env.episodes import read_kpis
 from env.fidelity.playing import Triple
 from env.fidelity.report import KpiError
 from env.fidelity.statistics import Floats, interval, plain, quotient
@@ -46,7 +45,7 @@ def kpi_errors(triples: Sequence[Triple]) -> tuple[KpiError, ...]:
 
 def read_series(path: Path) -> Series:
     """The headline KPIs of each slice, and means over cells, of a recorded episode."""
-    cells = pq.read_table(path / KPIS / "cell.parquet", columns=["interval", *CELL_KPIS])
+    cells = read_kpis(path, "cell", ["interval", *CELL_KPIS])
     means = cells.to_pandas().groupby("interval").mean()
     return recorded_headline(path) | {
         (CELLS, kpi): means[kpi].to_numpy(float)[WARM_UP:] for kpi in CELL_KPIS

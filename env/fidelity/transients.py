@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from env.episodes import KPIS
+from env.episodes import read_kpis
 from env.fidelity.playing import STAGES, Stage, Triple
 from env.fidelity.report import Curve, Transient
 from env.fidelity.statistics import Floats, plain, quotient
@@ -70,13 +69,9 @@ class Users:
 
 def read_users(path: Path, names: Sequence[str]) -> Users:
     """The users of a recorded episode, in the order of names."""
-    ue = pq.read_table(
-        path / KPIS / "ue.parquet", columns=["interval", "ue", "cell", "handovers"]
-    ).to_pandas()
-    flow = pq.read_table(
-        path / KPIS / "flow.parquet",
-        columns=["interval", "ue", "throughput_mbps", "latency_ms", "delivered_bits"],
-    ).to_pandas()
+    ue = read_kpis(path, "ue", ["interval", "ue", "cell", "handovers"]).to_pandas()
+    columns = ["interval", "ue", "throughput_mbps", "latency_ms", "delivered_bits"]
+    flow = read_kpis(path, "flow", columns).to_pandas()
     flow["timed_bits"] = flow["delivered_bits"].astype(float).where(flow["latency_ms"].notna(), 0.0)
     flow["latency_bits"] = (flow["latency_ms"] * flow["timed_bits"]).fillna(0.0)
 

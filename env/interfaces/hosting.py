@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from env.environment import Environment
-from env.errors import BackendError, ToolError
+from env.errors import BackendError, EnvUserError, ToolError
 from env.interfaces.limits import check_limits
 
 T = TypeVar("T")
@@ -157,7 +157,7 @@ class Session:
                 why = f"a call took more than {self._host.limits.call_s:g} s"
                 self.end(why)
                 raise ToolError("limit", f"{why}, and the episode has ended") from None
-            except BackendError as error:
+            except (BackendError, EnvUserError) as error:
                 self.end("the network behind it has failed")
                 raise ToolError("backend_failed", str(error)) from error
             finally:

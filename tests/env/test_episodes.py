@@ -1,16 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import json
+import resource
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from env.backends.ns3 import Ns3Backend
+from env.backends.surrogate import SurrogateBackend
 from env.environment import Environment
 from env.episodes import LOG, Header, Log, Recorder, now_utc, read_log, read_logs
 from env.errors import EnvUserError
+from env.exporting import export
+from env.narrating import told
 from env.playing import play_again
+from env.verifying import recorded_headline
 from ns3_scenarios.episode import replay
 from ns3_scenarios.library import load_scenario
 
@@ -94,3 +104,66 @@ def test_damaged_log_is_refused_in_a_sentence(tmp_path: Path, text: str, said: s
 def test_missing_log_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EnvUserError, match="cannot read"):
         read_log(tmp_path / "none")
+
+
+def test_full_disk_is_one_sentence_and_the_log_stays_whole(tmp_path: Path) -> None:
+    scenario = load_scenario("quickstart")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Environment(SurrogateBackend(scenario, 1)) as environment:
+        header = Header(
+            scenario=scenario, seed=1, backend="surrogate", started=now_utc(), code_version="test"
+        )
+        recorder = Recorder(tmp_path, environment, header)
+        most = (recorder.path / LOG).stat().st_size + 3000
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+        try:
+            with pytest.raises(EnvUserError, match=r"cannot write the episode .*: File too large"):
+                [environment.call("get_cell_config", {"cell": "c0"}) for _ in range(100)]
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        with pytest.raises(EnvUserError, match="File too large"):  # a call would be missing
+            environment.call("get_cell_config", {"cell": "c1"})
+        with pytest.raises(EnvUserError, match="File too large"):
+            recorder.end("ended")
+    log = read_log(recorder.path)
+    assert 0 < len(log.calls) < len(environment.events)
+    assert (recorder.path / LOG).read_bytes().endswith(b"}}\n")
+    assert log.ending is None
+
+
+def test_damaged_kpis_are_named(log: Log, tmp_path: Path) -> None:
+    copied = tmp_path / "kept" / "damaged"
+    shutil.copytree(log.path, copied)
+    file = copied / "kpis" / "network.parquet"
+    file.write_bytes(file.read_bytes()[:100])
+    for use in (recorded_headline, lambda _: export(tmp_path / "kept", tmp_path / "out")):
+        with pytest.raises(EnvUserError, match=r"cannot read .*network.parquet"):
+            use(copied)
+    file.unlink()
+    with pytest.raises(EnvUserError, match="has no KPIs of network"):
+        recorded_headline(copied)
+
+
+JUNK = st.sampled_from([None, 0, -1, "", [], {}, 1e300, "x" * 50, True, {"a": {"b": [1]}}])
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_log_that_was_tampered_with_is_read_or_refused(
+    log: Log, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    lines = (log.path / LOG).read_bytes().splitlines(keepends=True)
+    at = data.draw(st.integers(0, len(lines) - 1))
+    if data.draw(st.booleans()):
+        cut = data.draw(st.integers(0, len(lines[at])))
+        lines[at] = lines[at][:cut] + data.draw(st.binary(max_size=5)) + lines[at][cut + 1 :]
+    else:
+        entry = json.loads(lines[at])
+        (inside,) = entry.values()
+        inside[data.draw(st.sampled_from(sorted(inside)))] = data.draw(JUNK)
+        lines[at] = json.dumps(entry).encode() + b"\n"
+    file = tmp_path_factory.getbasetemp() / "tampered.jsonl"
+    file.write_bytes(b"".join(lines))
+    with suppress(EnvUserError):
+        for call in read_log(file).calls:
+            assert told(call.tool, call.arguments, call.ok, call.content, call.interval)
