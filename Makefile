@@ -31,7 +31,7 @@ demo: install
 	$(sixg) verify demo-out/episodes/*
 
 default-model: install
-	for sweep in design operation; do for file in calibration/$$sweep/*.yaml; do \
+	for sweep in design operation trouble; do for file in calibration/$$sweep/*.yaml; do \
 	    $(sixg) sweep $$file --out build/traces/$$(basename $$file .yaml)_$$sweep --jobs $(JOBS) || exit; \
 	done; done
 	$(sixg) calibrate build/traces/* --out experiment_model/default --what-ifs 3 \

@@ -110,6 +110,18 @@ class RandomFaults(Model):
     kinds: tuple[FaultKind, ...] = Field(
         default=(), description="By default all for which the scenario has elements."
     )
+    drawn_severity: bool = Field(
+        default=False, description="Whether how bad each is is drawn as well, from `SEVERITIES`."
+    )
+
+
+SEVERITIES: dict[str, dict[str, tuple[float, float]]] = {
+    "link_degraded": {"rate_pct": (3, 100), "loss_pct": (0.05, 20), "extra_delay_ms": (0.5, 50)},
+    "interference_burst": {"noise_rise_db": (3, 30)},
+    "traffic_surge": {"factor": (1.5, 6)},
+    "edge_overload": {"load_pct": (40, 150)},
+}
+"""By kind and field between what the severity of faults is drawn, evenly on a logarithmic scale."""
 
 
 def draw_faults(spec: RandomFaults, scenario: ScenarioConfig, seed: int) -> tuple[Fault, ...]:
@@ -126,6 +138,11 @@ def draw_faults(spec: RandomFaults, scenario: ScenarioConfig, seed: int) -> tupl
             break
         kind = kinds[int(random.random() * len(kinds))]
         field, names = elements[kind]
+        severity = {
+            name: low * (high / low) ** random.random()
+            for name, (low, high) in SEVERITIES.get(kind, {}).items()
+            if spec.drawn_severity
+        }
         faults.append(
             _FAULT.validate_python(
                 {
@@ -133,6 +150,7 @@ def draw_faults(spec: RandomFaults, scenario: ScenarioConfig, seed: int) -> tupl
                     field: names[int(random.random() * len(names))],
                     "start_s": start_s,
                     "duration_s": -spec.mean_duration_s * math.log(1 - random.random()) + 1e-3,
+                    **severity,
                 }
             )
         )

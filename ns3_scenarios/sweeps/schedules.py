@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -20,6 +22,7 @@ from ns3_scenarios.control_ranges import (
     fits,
 )
 from ns3_scenarios.controls import ControlChange, ControlState, Schedule
+from ns3_scenarios.errors import ControlError
 from ns3_scenarios.scenario import ScenarioConfig
 from ns3_scenarios.sweeps.spec import (
     AUTO,
@@ -28,12 +31,18 @@ from ns3_scenarios.sweeps.spec import (
     Replay,
     Scalar,
     ScheduleSpec,
+    Trouble,
     Variation,
 )
 
 HALF = 0.5
 USUAL_SHARE = 0.75
 """How often a control that can take all service away is drawn as the scenario has it."""
+
+LEAST_TROUBLED_PCT = 1.0
+"""No slice is held below this share of a cell by trouble."""
+TRIES = 10
+"""Draws of an action until one is possible as things stand."""
 
 Limits = Mapping[str, tuple[float, float]]
 """Between what the numbers lie that something else sets, by path."""
@@ -55,8 +64,8 @@ def draw_schedule(
     """
     if isinstance(spec, Replay):
         return tuple(sorted(spec.changes, key=lambda change: change.interval))
-    if isinstance(spec, Operator):
-        return tuple(_actions(spec, scenario, Random(f"{stream}:operator")))
+    if isinstance(spec, Operator | Trouble):
+        return tuple(_actions(spec, scenario, Random(f"{stream}:{spec.kind}")))
     if isinstance(spec, RandomPiecewise):
         changes = [
             *_in_given_ranges(spec, scenario, stream),
@@ -66,7 +75,9 @@ def draw_schedule(
     return ()
 
 
-def draw_action(scenario: ScenarioConfig, random: Random, interval: int = 0) -> Schedule:
+def draw_action(
+    scenario: ScenarioConfig, random: Random, interval: int = 0, *, troubled: bool = False
+) -> Schedule:
     """What an operator might do at one moment: one setting of one element, or of all cells.
 
     Kinds of settings are drawn alike, however many elements have them; controls that constrain each
@@ -76,6 +87,7 @@ def draw_action(scenario: ScenarioConfig, random: Random, interval: int = 0) -> 
         scenario: what it has controls of.
         random: where the draws come from.
         interval: of the changes.
+        troubled: whether it may be far off (`Trouble`); it may then be impossible after others.
     """
     groups: dict[str, list[ControlRange]] = {}
     for range_ in control_ranges(scenario).values():
@@ -87,7 +99,10 @@ def draw_action(scenario: ScenarioConfig, random: Random, interval: int = 0) -> 
         kinds.setdefault((first, name), []).append(group)
     kind = random.choice(sorted(kinds))
     group = random.choice(kinds[kind])
-    values = _draw(group, groups[group], {}, scenario, random)
+    if troubled:
+        values = _draw_trouble(group, groups[group], scenario, random)
+    else:
+        values = _draw(group, groups[group], {}, scenario, random)
     everywhere = kind[0] == "cells" and OFFSETS not in group and random.random() < HALF
     _, element, *_ = group.split(".")
     return tuple(
@@ -100,10 +115,18 @@ def draw_action(scenario: ScenarioConfig, random: Random, interval: int = 0) -> 
     )
 
 
-def _actions(spec: Operator, scenario: ScenarioConfig, random: Random) -> Iterator[ControlChange]:
+def _actions(
+    spec: Operator | Trouble, scenario: ScenarioConfig, random: Random
+) -> Iterator[ControlChange]:
     interval = _gap(spec, random)
+    state = ControlState.initial(scenario)
     while interval < scenario.n_intervals:
-        yield from draw_action(scenario, random, interval)
+        for _ in range(TRIES):
+            action = draw_action(scenario, random, interval, troubled=isinstance(spec, Trouble))
+            with suppress(ControlError):
+                state = state.with_changes(action, scenario).without_orders()
+                yield from action
+                break
         interval += _gap(spec, random)
 
 
@@ -167,7 +190,7 @@ def _in_own_ranges(
             interval += _gap(spec, random, stretch or 1.0)
 
 
-def _gap(spec: RandomPiecewise | Operator, random: Random, stretch: float = 1.0) -> int:
+def _gap(spec: RandomPiecewise | Operator | Trouble, random: Random, stretch: float = 1.0) -> int:
     """Intervals until the next change."""
     low, high = spec.min_gap_intervals * stretch, spec.max_gap_intervals * stretch
     return int(low + random.random() * (high - low + 1))
@@ -236,6 +259,35 @@ def _draw(
     if group.endswith(f".{GRID}"):
         return _draw_grid(group, by_path, limits, scenario, random)
     return {path: _drawn(r, random.random()) for path, r in by_path.items()}
+
+
+def _draw_trouble(
+    group: str, members: Iterable[ControlRange], scenario: ScenarioConfig, random: Random
+) -> dict[str, Scalar]:
+    """The same, but far off: shares of one slice, or numbers of a range that is widened."""
+    if not group.endswith(f".{SHARES}"):
+        wide = [replace(range_, sweep=_widened(range_)) for range_ in members]
+        return _draw(group, wide, {}, scenario, random)
+    name = random.choice([s.name for s in scenario.slices])
+    max_pct = _hundredths(LEAST_TROUBLED_PCT * (100 / LEAST_TROUBLED_PCT) ** random.random())
+    min_pct = _hundredths(max_pct * max(0.0, 2 * random.random() - 1))
+    dedicated_pct = _hundredths(min_pct * max(0.0, 2 * random.random() - 1))
+    shares = {"dedicated_pct": dedicated_pct, "min_pct": min_pct, "max_pct": max_pct}
+    return {f"{group}.{name}.{field}": share for field, share in shares.items()}
+
+
+def _widened(range_: ControlRange) -> Values:
+    """What is sensible, widened by its own width on both sides within what is allowed."""
+    sensible, allowed = range_.sweep, range_.allowed
+    if not isinstance(sensible, Span) or not isinstance(allowed, Span):
+        return sensible
+    if sensible.log:
+        ratio = sensible.max / sensible.min
+        low, high = sensible.min / ratio, sensible.max * ratio
+    else:
+        width = sensible.max - sensible.min
+        low, high = sensible.min - width, sensible.max + width
+    return Span(max(low, allowed.min), min(high, allowed.max), sensible.log)
 
 
 def _drawn(range_: ControlRange, share: float) -> Scalar:

@@ -204,6 +204,16 @@ class Operator(_Gaps):
     kind: Literal["operator"]
 
 
+class Trouble(_Gaps):
+    """As with an operator, but settings may be far off, as those that an agent has to mend.
+
+    Ranges of numbers are widened by their own width on both sides, within what is allowed; slices
+    may be held to 1 % of a cell, and their shares are set one slice at a time.
+    """
+
+    kind: Literal["trouble"]
+
+
 class Replay(Model):
     """The same listed changes in every run."""
 
@@ -212,7 +222,7 @@ class Replay(Model):
 
 
 ScheduleSpec = Annotated[
-    Constant | RandomPiecewise | Operator | Replay, Field(discriminator="kind")
+    Constant | RandomPiecewise | Operator | Trouble | Replay, Field(discriminator="kind")
 ]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ns3_scenarios.scenario import RandomFaults, ScenarioConfig
-from ns3_scenarios.scenario.faults import draw_faults
+from ns3_scenarios.scenario.faults import SEVERITIES, draw_faults
 
 FAULT_KINDS = (
     "link_cut",
@@ -315,6 +315,16 @@ def test_random_faults_are_of_the_kinds_asked_for(struck):
     assert {f.kind for f in drawn} == set(kinds)
     links = {f.link for f in drawn if f.kind == "link_cut"}
     assert links == {"a_s0", "a_s1", "b", "c_s0", "c_s1", "d", "e"}
+
+
+def test_random_faults_may_be_of_any_severity(struck):
+    scenario = struck(random_faults=spec(drawn_severity=True), duration_s=200)
+    found = {name: [] for of_kind in SEVERITIES.values() for name in of_kind}
+    for fault_ in scenario.all_faults(1):
+        for name, (low, high) in SEVERITIES.get(fault_.kind, {}).items():
+            assert low <= getattr(fault_, name) <= high
+            found[name].append(getattr(fault_, name))
+    assert all(len(set(drawn)) > 5 for drawn in found.values())
 
 
 def test_random_faults_of_a_scenario_with_few_elements(network):

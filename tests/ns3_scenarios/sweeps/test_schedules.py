@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ns3_scenarios.control_ranges import control_ranges
+from ns3_scenarios.control_ranges import LEAST_MAX_PCT, Span, control_ranges
 from ns3_scenarios.controls import ControlChange, ControlState, Schedule, check_schedule
 from ns3_scenarios.library import load_scenario
 from ns3_scenarios.scenario import ScenarioConfig
-from ns3_scenarios.sweeps.schedules import draw_schedule
-from ns3_scenarios.sweeps.spec import Operator, RandomPiecewise
+from ns3_scenarios.sweeps.schedules import LEAST_TROUBLED_PCT, draw_schedule
+from ns3_scenarios.sweeps.spec import Operator, RandomPiecewise, Trouble
 
 
 def lasting(scenario: ScenarioConfig, n_intervals: int) -> ScenarioConfig:
@@ -214,9 +214,12 @@ def test_auto_fits_what_has_a_range_of_its_own(everything: ScenarioConfig) -> No
 
 
 @pytest.mark.parametrize("stream", ["a", "b", "c"])
-def test_operator_acts_now_and_then_and_possibly(any_scenario: ScenarioConfig, stream: str) -> None:
+@pytest.mark.parametrize("kind", [Operator, Trouble])
+def test_operators_act_now_and_then_and_possibly(
+    any_scenario: ScenarioConfig, kind: type[Operator | Trouble], stream: str
+) -> None:
     scenario = lasting(any_scenario, 60)
-    spec = Operator(kind="operator", min_gap_intervals=4, max_gap_intervals=10)
+    spec = kind(kind=kind.__name__.lower(), min_gap_intervals=4, max_gap_intervals=10)
     schedule = draw_schedule(spec, scenario, stream)
     check_schedule(schedule, scenario)
     at = sorted({change.interval for change in schedule})
@@ -224,3 +227,32 @@ def test_operator_acts_now_and_then_and_possibly(any_scenario: ScenarioConfig, s
     assert all(4 <= later - earlier <= 10 for earlier, later in itertools.pairwise(at))
     assert schedule == draw_schedule(spec, scenario, stream)
     assert schedule != draw_schedule(spec, scenario, stream + "x")
+
+
+def test_trouble_goes_beyond_what_is_sensible() -> None:
+    scenario = lasting(load_scenario("quickstart"), 1200)
+    ranges = control_ranges(scenario)
+
+    def beyond(kind: type[Operator | Trouble]) -> set[str]:
+        spec = kind(kind=kind.__name__.lower(), min_gap_intervals=2, max_gap_intervals=2)
+        found = set()
+        for change in draw_schedule(spec, scenario, "a"):
+            for path in ControlState.initial(scenario).expand(change.path):
+                sensible, allowed = ranges[path].sweep, ranges[path].allowed
+                if isinstance(sensible, Span) and isinstance(allowed, Span):
+                    assert allowed.min <= float(change.value) <= allowed.max
+                    if not sensible.min <= float(change.value) <= sensible.max:
+                        found.add(path.rpartition(".")[2])
+        return found
+
+    assert {"tx_power_dbm", "tilt_deg", "hysteresis_db"} <= beyond(Trouble)
+    assert not beyond(Operator) - {"min_pct", "max_pct", "dedicated_pct"}
+
+
+def test_trouble_holds_slices_to_next_to_nothing() -> None:
+    scenario = lasting(load_scenario("quickstart"), 1200)
+    spec = Trouble(kind="trouble", min_gap_intervals=2, max_gap_intervals=2)
+    schedule = draw_schedule(spec, scenario, "a")
+    most = [float(change.value) for change in schedule if change.path.endswith(".max_pct")]
+    assert LEAST_TROUBLED_PCT <= min(most) < LEAST_MAX_PCT
+    check_schedule(schedule, scenario)
