@@ -93,12 +93,15 @@ class Users:
         position = self._move(radio)
         self._raise(radio.re_power_change_db[:, None])
         stays = moved_to == radio.ue_cell
+        moved_db = self._moved_db(radio, cell)
         ue = {**position, "cell": moved_to, "state": np.zeros_like(now["state"])}
         ue["rsrp_dbm"] = self._at(moved_to)
         neighbour = self._heard(moved_to)
         for index, d in enumerate(("dl", "ul")):
             ue[f"{d}_tb_count"] = blocks = radio.blocks[index]
-            ue |= self._quality(radio, cell, d, stays, np.where(stays, blocks, 0.0))
+            ue |= self._quality(
+                radio, cell, d, stays, np.where(stays, blocks, 0.0), moved_db[index]
+            )
         return ue, neighbour
 
     def _serving(self, radio: Radio, rng: np.random.Generator | None) -> NDArray[np.int64]:
@@ -141,12 +144,28 @@ class Users:
         level_dbm[cell == serving[..., None]] = UNHEARD_DBM  # in a network of one cell
         return {"cell": cell, "rsrp_dbm": np.maximum(level_dbm, UNHEARD_DBM)}
 
+    def _moved_db(self, radio: Radio, cell: Table) -> tuple[Floats, Floats]:
+        """By how much the interval moves each user's SINR in its cell, downlink and uplink.
+
+        Its own path loss counts, the noise, and in the downlink what it hears of other cells at
+        their loads.
+        """
+        level_dbm = self._at(radio.ue_cell)
+        load = cell["dl_prb_util_pct"] / 100 * radio.on
+        geometry_db = radio.geometry_of_db(level_dbm, self._heard(radio.ue_cell), load)
+        return geometry_db - radio.geometry_now_db, radio.ul_moved_db(level_dbm)
+
     def _quality(
-        self, radio: Radio, cell: Table, d: str, stays: NDArray[np.bool_], blocks: Floats
+        self,
+        radio: Radio,
+        cell: Table,
+        d: str,
+        stays: NDArray[np.bool_],
+        blocks: Floats,
+        moved_db: Floats,
     ) -> Table:
         """SINR and MCS of each user, moved as geometry says and as its cell's are predicted."""
         now, table = radio.step.now["ue"], self._network.mcs_table
-        moved_db = radio.geometry_db - radio.geometry_now_db if d == "dl" else 0.0
         sinr_db = now[f"{d}_sinr_db"] + moved_db
         mcs = mcs_of_sinr(sinr_of_mcs_db(radio.mcs(d), table) + moved_db, table)
         found: Table = {}

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.network import FULL_BUFFER, SCHEDULERS, TCP, Floats, Ints, Network
-from calibration.sums import picked, sum_into
+from calibration.sums import picked, sum_into, within
 from experiment_model.compiling import vectorized
 
 
@@ -54,6 +54,8 @@ LEAST_MBPS = 1e-3
 MAX_CI, QOS = SCHEDULERS.index("max_ci"), SCHEDULERS.index("qos")
 ROUNDS = 4
 """Of water-filling; each finds the flows that need less than an equal share."""
+MOST_MS = 1e4
+"""Of delays: nothing is said beyond."""
 LEAST_NEED = 1e-9
 """Share of a cell below which a flow needs no more."""
 
@@ -89,7 +91,9 @@ class Fluid:
     wanted: Floats
     """Share of its cell's resources that all of it would take."""
     latency_ms: Floats
-    """Mean delay by Little's law."""
+    """Mean delay of what is served, first come first served."""
+    queueing_ms: Floats
+    """Mean time in the queue by Little's law."""
 
 
 def flow_through(
@@ -98,6 +102,7 @@ def flow_through(
     slice_: Ints,
     rate_mbps: Floats,
     waiting_bits: Floats,
+    age_ms: Floats,
     sent_bits: Floats,
     shares: tuple[Floats, Floats, Floats],
     scheduler: Floats,
@@ -111,6 +116,7 @@ def flow_through(
         slice_: of each row.
         rate_mbps: that the row would have alone in its cell.
         waiting_bits: in the queue at the start.
+        age_ms: for how long the first of them has waited.
         sent_bits: that come in the interval; endless sources have a demand of their own.
         shares: dedicated, minimum and maximum percent, each shape (B, C, S).
         scheduler: policy of each cell, index in `SCHEDULERS`, shape (B, C).
@@ -146,9 +152,43 @@ def flow_through(
     bound = np.array(queue_kb)[network.row_direction] * 8e3
     left = np.where(endless, 0.0, left)
     queued = np.minimum(left, np.where(tcp, np.inf, bound))
-    rate = np.maximum(served, 1.0) / interval_s
-    waited = 0.5 * (np.minimum(waiting_bits, bound) + queued)
-    return Fluid(served, queued, left - queued, got, need, 1e3 * np.minimum(waited / rate, 1.0))
+    most = picked(shares[2].reshape(len(cell), -1), cell * n_slices + slice_) / 100
+    alone = np.maximum(full_bits * most, served)
+    rate = np.where(left > 0, served, alone) / network.scenario.interval_ms
+    latency_ms = _latency_ms(
+        np.minimum(waiting_bits, bound), age_ms, sent_bits, served, rate, network
+    )
+    waited = 0.5 * (np.minimum(waiting_bits, bound) + queued) / np.maximum(served, 1.0)
+    queueing_ms = 1e3 * np.minimum(waited * interval_s, 1.0)
+    return Fluid(served, queued, left - queued, got, need, latency_ms, queueing_ms)
+
+
+def _latency_ms(
+    waiting: Floats, age_ms: Floats, sent: Floats, served: Floats, rate: Floats, network: Network
+) -> Floats:
+    """Mean delay of the bits that are served in an interval.
+
+    It lies between the curves of arrivals and departures (Le Boudec, Thiran: Network Calculus).
+
+    Args:
+        waiting: bits in the queue at the start; they came evenly over the age of the first.
+        age_ms: of the first.
+        sent: bits that come evenly over the interval.
+        served: bits that leave, first come first served.
+        rate: bits per ms at which they leave while any wait.
+        network: whose packets leave as a whole.
+    """
+    interval_ms = network.scenario.interval_ms
+    rate = np.maximum(rate, 1e-3)
+    old = np.minimum(waiting, served)
+    new = served - old
+    old_ms = old / (2 * rate) + age_ms * (1 - old / (2 * np.maximum(waiting, 1.0)))
+    busy_ms = (waiting + served) / (2 * rate) - new * interval_ms / (2 * np.maximum(sent, 1.0))
+    spare = np.maximum(rate * interval_ms - sent, 1.0)
+    drained_ms = waiting / (2 * rate) * np.minimum(waiting / spare, 1.0)
+    new_ms = np.where(served < waiting + sent, np.maximum(busy_ms, 0.0), drained_ms)
+    mean_ms = (old * old_ms + new * new_ms) / np.maximum(served, 1.0)
+    return within(mean_ms + network.row_at_once_bits / (2 * rate), 0.0, MOST_MS)
 
 
 @vectorized(

@@ -141,6 +141,11 @@ class Network:
         return np.asarray(np.any([self.row_is[kind] for kind in (*OPEN, REQUEST)], axis=0))
 
     @cached_property
+    def row_at_once_bits(self) -> Floats:
+        """Bits of each row that come at one moment: a packet, or all those of a frame or a job."""
+        return np.where(self.row_is["bursty"], TCP_PACKET_BITS, self.row_packet_bits)
+
+    @cached_property
     def row_is_of(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which rows are downlink, and which are uplink."""
         return self.row_direction == 0, self.row_direction == 1

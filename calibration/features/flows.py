@@ -33,7 +33,8 @@ def _of_flows(radio: Radio) -> _Flows:
     dropped = flow["dropped_radio_bits"] + flow["dropped_transport_bits"]
     through = radio.through_bits
     lost = sent - radio.arriving_bits + fluid.dropped_bits + fluid.served_bits - through
-    delay_ms = fluid.latency_ms + radio.path_propagation_ms
+    delay_ms = fluid.latency_ms + radio.path_propagation_ms + radio.path_wait_ms
+    wanted_of_most, used_of_most = (radio.at_row(values) for values in radio.cap_load)
     ones, some, carried = np.ones(len(network.row_ue)), active + 1e-3, through + 1.0
     totals = {
         "flows": ones,
@@ -63,6 +64,10 @@ def _of_flows(radio: Radio) -> _Flows:
         "fluid_within": (delay_ms < flow["delay_budget_ms"], carried),
         "rate_mbps": (radio.row_rate_mbps, some),
         "propagation_ms": (radio.path_propagation_ms, some),
+        "path_wait_ms": (radio.path_wait_ms, some),
+        "queueing_ms": (fluid.queueing_ms, carried),
+        "wanted_of_most": (wanted_of_most, some),
+        "used_of_most": (used_of_most, some),
         "survival": (radio.path_survival, sent + 1.0),
         "delay_budget_ms": (flow["delay_budget_ms"], ones),
         "packet_kbit": (network.row_packet_bits * 1e-3, sent + 1.0),
@@ -115,6 +120,7 @@ def _flow_columns(rows: Rows, radio: Radio, index: Ints, count: int) -> None:
         **_some(mean, "fluid_within", "rate_mbps"),
         worst_rate_mbps=least_into(index, active_mbps, count),
         **_some(mean, "propagation_ms", "survival", "delay_budget_ms", "packet_kbit",
+                "path_wait_ms", "wanted_of_most", "used_of_most", "queueing_ms",
                 "power_change_db", "cell_on", "lost_users"),
         in_flight_base_bits=total["queued"],
         now_loss_pct=100 * total["dropped"] / np.maximum(total["ended"], 1),

@@ -8,7 +8,6 @@ import numpy as np
 from calibration.features.radio import Radio
 from calibration.features.rows import Rows, changes, lagged, log_ratio
 from calibration.network import QUEUES
-from calibration.sums import known
 
 TOKEN_BUCKET = QUEUES.index("token_bucket")
 LAGGED = ("util_pct", "delay_ms", "delay_p95_ms", "loss_pct", "queue_packets", "queued_bits")
@@ -19,11 +18,10 @@ def link_rows(radio: Radio) -> Rows:
     step, network = radio.step, radio.network
     rows = radio.rows(len(network.link_names))
     link, was = step.now["link"], step.outside_now
-    was_propagation_ms = network.link_delay_ms + was["link_extra_ms"]
-    waited_ms = known(np.maximum(link["delay_ms"] - was_propagation_ms, 0))
     rate = radio.link_mbps
     arriving = radio.link_arriving_mbps
-    backlog = link["queued_bits"] / (network.scenario.interval_ms * 1e3)
+    kbit = radio.interval_kbit
+    backlog = link["queued_bits"] / kbit
     was_mbps = network.link_mbps * was["link_rate"]
     had_bucket = step.controls_now["queue"] == TOKEN_BUCKET
     was_mbps = np.where(had_bucket, was_mbps * network.link_bucket_pct / 100, was_mbps)
@@ -38,7 +36,7 @@ def link_rows(radio: Radio) -> Rows:
         was_up=was["link_up"],
         loss_expected_pct=100 * (1 - kept),
         bound_packets=network.link_queue_packets,
-        bucket=step.controls["queue"] == 4,
+        bucket=step.controls["queue"] == TOKEN_BUCKET,
         offered_load=np.minimum(radio.link_offered_mbps / rate, 1e3),
         arriving_load=np.minimum(arriving / rate, 1e3),
         load=np.minimum((arriving + backlog) / rate, 1e3),
@@ -48,7 +46,9 @@ def link_rows(radio: Radio) -> Rows:
         util_base_pct=np.minimum(
             100 * (arriving + backlog) / np.maximum(network.link_mbps, 1e-3), 100
         ),
-        delay_base_ms=radio.link_propagation_ms + waited_ms,
+        wait_ms=radio.link_wait_ms,
+        delay_base_ms=radio.link_propagation_ms + radio.link_waited_ms,
+        excess_kbit=kbit * 1e-3 * (arriving - rate),
         loss_base_pct=100 * (1 - step.outside["link_up"] * kept * fitting),
     )
     changes(rows, step, ("queue",))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from calibration.features.rows import Rows
 from calibration.features.step import Step
-from calibration.fluid import Fluid, efficiency, flow_through, sinr_of_mcs_db
+from calibration.fluid import MOST_MS, Fluid, efficiency, flow_through, sinr_of_mcs_db
 from calibration.network import FULL_BUFFER, SLEEP_MODES, SYMBOLS_PER_SLOT, Floats
 from calibration.sums import known, least_into, mean_into, picked, sum_into
 from calibration.trajectory import Table
@@ -158,9 +158,24 @@ class Radio:
     @cached_property
     def geometry_db(self) -> Floats:
         """SINR of each user by path loss and present loads, after the change."""
-        interference = self._interference_mw(self._changed_neighbour_mw, self.load * self.on)
+        return self._geometry_db(
+            self.rsrp_dbm, self._interference_mw(self._changed_neighbour_mw, self.load * self.on)
+        )
+
+    def geometry_of_db(self, rsrp_dbm: Floats, neighbour: Table, load: Floats) -> Floats:
+        """SINR of each user by path loss after the change.
+
+        Args:
+            rsrp_dbm: of its cell, shape (B, U).
+            neighbour: cells that it hears, and their RSRP, shape (B, U, N).
+            load: share of its resource blocks that each cell uses, shape (B, C).
+        """
+        power = 10 ** (neighbour["rsrp_dbm"] / 10) * picked(load[:, None], neighbour["cell"])
+        return self._geometry_db(rsrp_dbm, power.sum(-1))
+
+    def _geometry_db(self, rsrp_dbm: Floats, interference_mw: Floats) -> Floats:
         noise = 10 ** ((self.n0_dbm + self.step.outside["noise_rise_db"]) / 10)
-        return np.asarray(self.rsrp_dbm - 10 * np.log10(self.at_user(noise) + interference))
+        return np.asarray(rsrp_dbm - 10 * np.log10(self.at_user(noise) + interference_mw))
 
     @cached_property
     def geometry_now_db(self) -> Floats:
@@ -209,19 +224,44 @@ class Radio:
         return np.minimum(slots, sum_into(ue, packets, n_users) + got * slots)
 
     @cached_property
+    def ul_loss_db(self) -> Floats:
+        """Path loss of each user to its cell."""
+        return self.at_user(self._reference_dbm) - self.step.now["ue"]["rsrp_dbm"]
+
+    @cached_property
+    def _reference_dbm(self) -> Floats:
+        """Transmit power per resource element of each cell in the interval that has ended."""
+        return self.re_power_dbm - self.re_power_change_db
+
+    def _ul_power_dbm(self, loss_db: Floats) -> Floats:
+        """Open-loop power control (TS 38.213 7.1.1) by path loss."""
+        radio = self.network.scenario.radio
+        return np.asarray(
+            np.minimum(radio.ul_p0_dbm + radio.ul_alpha * loss_db, radio.ue_max_power_dbm)
+        )
+
+    def ul_moved_db(self, rsrp_dbm: Floats) -> Floats:
+        """By how much path loss and noise move the uplink SINR of each user in its cell.
+
+        Args:
+            rsrp_dbm: of its cell at the end of the interval, shape (B, U).
+        """
+        was_db = self.ul_loss_db
+        loss_db = self.at_user(self.re_power_dbm) - rsrp_dbm
+        rise = self.step.outside["noise_rise_db"] - self.step.outside_now["noise_rise_db"]
+        power_db = self._ul_power_dbm(loss_db) - self._ul_power_dbm(was_db)
+        return np.asarray(power_db - (loss_db - was_db) - self.at_user(rise))
+
+    @cached_property
     def ul_interference_db(self) -> Floats:
         """Uplink interference over noise at each cell, from the users of others.
 
-        Open-loop power control (TS 38.213 7.1.1) by present path loss; a user's part is what the
-        fluid gives it of its own cell's uplink.
+        By present path loss; a user's part is what the fluid gives it of its own cell's uplink.
         """
         step, network, radio = self.step, self.network, self.network.scenario.radio
         neighbour = step.now["neighbour"]
-        now = step.controls_now
-        reference_dbm = now["tx_power_dbm"] - 10 * np.log10(12 * np.maximum(self._grid(now)[0], 1))
-        loss_db = self.at_user(reference_dbm) - step.now["ue"]["rsrp_dbm"]
-        power_dbm = radio.ul_p0_dbm + radio.ul_alpha * loss_db
-        power_dbm = np.minimum(power_dbm, radio.ue_max_power_dbm)
+        reference_dbm = self._reference_dbm
+        power_dbm = self._ul_power_dbm(self.ul_loss_db)
         share = sum_into(network.row_ue_of[1], self.fluid.share, len(network.ue_names))
         sends = share > 0
         cell, level_dbm = (neighbour[name][sends] for name in ("cell", "rsrp_dbm"))
@@ -357,6 +397,56 @@ class Radio:
         return np.where(network.row_is_of[0], passed, self.sent_bits)
 
     @cached_property
+    def backlog_age_ms(self) -> Floats:
+        """How long the first bit that waits of each flow row has waited, about.
+
+        They came as bits did in the last two intervals, but for those that came last, and what was
+        delivered last tells how long it had waited.
+        """
+        interval_ms = self.network.scenario.interval_ms
+        now, before = self.step.now["flow"], self.step.before["flow"]
+        came = now["sent_bits"] - now["dropped_radio_bits"]
+        came = came + before["sent_bits"] - before["dropped_radio_bits"]
+        earlier = np.maximum(now["in_flight_bits"] - self.network.row_at_once_bits, 0.0)
+        age_ms = earlier / np.maximum(came, 1.0) * 2 * interval_ms
+        return np.asarray(np.minimum(age_ms, known(now["latency_ms"], MOST_MS) + interval_ms))
+
+    @cached_property
+    def cap_load(self) -> tuple[Floats, Floats]:
+        """What slices want, and what they used, of the most that they may have of their cells.
+
+        Each of shape (2, B, C, S), the downlink first.
+        """
+        most = np.maximum(self.step.controls["max_pct"], 0.1)
+        used = np.stack([self.step.now["slice"][f"{d}_prb_util_pct"] for d in ("dl", "ul")])
+        return np.minimum(100 * self.by_slice(self.fluid.wanted) / most, 100.0), used / most
+
+    def at_row(self, of_slices: Floats) -> Floats:
+        """Values by direction, cell and slice, shape (2, B, C, S), of each flow row."""
+        flat = of_slices.swapaxes(0, 1).reshape(self.batch, -1)
+        return picked(flat, self._rows_place)
+
+    @cached_property
+    def link_wait_ms(self) -> Floats:
+        """Wait at each link direction: as it was, or longer if the rate falls."""
+        there_ms = self.step.now["link"]["queued_bits"] / (1e3 * self.link_mbps)
+        there_ms = np.where(self.step.outside["link_up"] < 1, 0.0, there_ms)
+        return np.minimum(np.maximum(self.link_waited_ms, there_ms), MOST_MS)
+
+    @cached_property
+    def link_waited_ms(self) -> Floats:
+        """Mean wait at each link direction in the interval that has ended."""
+        propagation_ms = self.network.link_delay_ms + self.step.outside_now["link_extra_ms"]
+        return known(np.maximum(self.step.now["link"]["delay_ms"] - propagation_ms, 0))
+
+    @cached_property
+    def path_wait_ms(self) -> Floats:
+        """Wait in the queues of the path of each flow row."""
+        down, up = (self.link_wait_ms @ p.T for p in self.network.paths.incidence)
+        by_row = [picked(way, self.row_path) for way in (down, up)]
+        return np.where(self.network.row_is_of[0], *by_row)
+
+    @cached_property
     def fluid(self) -> Fluid:
         """What comes of the next interval if packets were water."""
         step, network = self.step, self.network
@@ -367,6 +457,7 @@ class Radio:
             self._row_slice,
             self.row_rate_mbps,
             np.where(self._endless, 0.0, step.now["flow"]["in_flight_bits"]),
+            self.backlog_age_ms,
             self.arriving_bits,
             (controls["dedicated_pct"], controls["min_pct"], controls["max_pct"]),
             controls["scheduler"],

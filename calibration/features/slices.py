@@ -49,7 +49,8 @@ def slice_rows(radio: Radio) -> Rows:
         "fluid_mbps": served / interval_kbit,
         "fluid_queued_bits": flows["queued_bits"],
         "fluid_loss_pct": 100 * dropped / np.maximum(dropped + served, 1),
-        "fluid_latency_ms": flows["waited_bits_ms"] / np.maximum(served, 1) + 2,
+        "fluid_latency_ms": flows["queueing_bits_ms"] / np.maximum(served, 1) + 2,
+        "fluid_delay_ms": flows["delayed_bits_ms"] / np.maximum(served, 1),
         "fluid_prb_pct": got,
         "wanted_pct": wanted,
         "others_wanted_pct": _of_others(wanted),
@@ -57,6 +58,8 @@ def slice_rows(radio: Radio) -> Rows:
         "mean_rate_mbps": flows["sending_mbps"] / np.maximum(flows["sending"], 1),
         "arriving_mbps": flows["arriving_bits"] / interval_kbit,
     })  # fmt: skip
+    wanted_of_most, used_of_most = radio.cap_load
+    _add_by_way(rows, {"wanted_of_most": wanted_of_most, "used_of_most": used_of_most})
     full = flows[FULL_BUFFER][0]
     rows.add(
         full_buffer_flows=full,

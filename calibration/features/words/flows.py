@@ -31,8 +31,8 @@ FLOWS = EVERYWHERE | own(
     ("queued_kbit", "kbit", "in_flight_base_bits over its flows."),
     ("fluid_mbps", "Mbit/s", "First guess of throughput: what the fluid model serves and transport "
      "lets through. Trees do not see it."),
-    ("fluid_latency_ms", "ms", "First guess of delay: radio by the fluid model (Little's law), and "
-     "propagation."),
+    ("fluid_latency_ms", "ms", "First guess of delay: radio by the fluid model, first come first "
+     "served, propagation_ms and path_wait_ms."),
     ("fluid_loss_pct", "%", "First guess of loss: in transport and by full queues, of open-loop "
      "flows."),
     ("fluid_within", "1", "Share of what is let through by flows whose delay in the fluid model is "
@@ -45,6 +45,11 @@ FLOWS = EVERYWHERE | own(
      "none."),
     ("propagation_ms", "ms", "Mean propagation delay on the paths through transport in the next "
      "interval."),
+    ("queueing_ms", "ms", "Mean time in the queues of the radio by Little's law, at most 1 s."),
+    ("path_wait_ms", "ms", "Mean wait in the queues of the transport links on the paths."),
+    ("wanted_of_most", "1", "Mean of what its flows' slices want of their cells, by max_pct; at "
+     "most 100."),
+    ("used_of_most", "1", "The same of what they used in the last interval."),
     ("survival", "1", "Mean share of what is sent that the transport links let through."),
     ("delay_budget_ms", "ms", "Mean delay budget promised."),
     ("packet_kbit", "kbit", "Mean packet, frame or burst, by what is sent."),

@@ -41,8 +41,11 @@ LINK = EVERYWHERE | own(
      "rate_mbps. Trees do not see it."),
     ("util_base_pct", "%", "First guess of utilisation: what arrives and is queued, over the rate "
      "without faults and bucket."),
+    ("wait_ms", "ms", "Wait of the last interval, or that of what is queued at rate_mbps if it is "
+     "longer."),
     ("delay_base_ms", "ms", "First guess of delay: propagation_ms, and the wait of the last "
      "interval."),
+    ("excess_kbit", "kbit", "What arrives beyond rate_mbps in the next interval, or below it."),
     ("loss_base_pct", "%", "First guess of loss: what exceeds rate_mbps, of what arrives."),
 ) | settings(("queue", "1", codes(QUEUES))) | kpis(
     LAST, "link", prefixed("now_", *LAGGED)

@@ -33,11 +33,14 @@ SLICE = own(
      "first guess of the queue."),
     ("{d}_fluid_loss_pct", "%", "What does not fit into the queue, of that and what is served, "
      "{direction}: first guess of loss."),
-    ("{d}_fluid_latency_ms", "ms", "Delay by Little's law, {direction}, and 2 ms: first guess of "
-     "delay."),
+    ("{d}_fluid_latency_ms", "ms", "Time in the queue by Little's law, {direction}, at most 1 s, "
+     "and 2 ms: first guess of delay."),
+    ("{d}_fluid_delay_ms", "ms", "Delay of what is served first come first served, {direction}."),
     ("{d}_fluid_prb_pct", "%", "Share of the cell's {direction} resources that the fluid model "
      "gives to it (RRMPolicyRatio, TS 28.541 4.3.36): first guess of resource blocks."),
     ("{d}_wanted_pct", "%", "Share that all of its {direction} demand would take; may exceed 100."),
+    ("{d}_wanted_of_most", "1", "{d}_wanted_pct over max_pct; at most 100."),
+    ("{d}_used_of_most", "1", "{direction} resource blocks of the last interval over max_pct."),
     ("{d}_others_wanted_pct", "%", "{d}_wanted_pct of the cell's other slices."),
     ("{d}_others_fluid_prb_pct", "%", "{d}_fluid_prb_pct of the cell's other slices."),
     *CLOSED_LOOP,
