@@ -54,6 +54,8 @@ LEAST_MBPS = 1e-3
 MAX_CI, QOS = SCHEDULERS.index("max_ci"), SCHEDULERS.index("qos")
 ROUNDS = 4
 """Of water-filling; each finds the flows that need less than an equal share."""
+LEAST_LEFT_BITS = 0.5
+"""Less is what rounding leaves."""
 MOST_MS = 1e4
 """Of delays: nothing is said beyond."""
 LEAST_NEED = 1e-9
@@ -147,7 +149,7 @@ def flow_through(
     for turn in (urgent_first, ~urgent_first & ~best_first):
         got = _filled(got, np.where(turn, need, got), grant, group)
     served = np.minimum(got * full_bits, demand)
-    left = demand - served
+    left = np.where(demand - served < LEAST_LEFT_BITS, 0.0, demand - served)
     queue_kb = (network.scenario.radio.dl_queue_kb, network.scenario.radio.ul_queue_kb)
     bound = np.array(queue_kb)[network.row_direction] * 8e3
     left = np.where(endless, 0.0, left)

@@ -221,6 +221,8 @@ def _tables(radio: Radio, kpis: dict[str, Table]) -> dict[str, Table]:
         _without(slice_, of_slice[index] > 0, [f"{d}_{n}" for n in CARRIED], 0.0)
         carried = slice_[f"{d}_throughput_mbps"] > least_mbps
         _without(slice_, carried, [f"{d}_{n}" for n in LATENCIES[:3]])
+        prb = f"{d}_prb_util_pct"
+        slice_[prb] = np.minimum(slice_[prb], step.controls["max_pct"])
         for name in ("prb_util_pct", "throughput_mbps"):
             cell[f"{d}_{name}"] = slice_[f"{d}_{name}"].sum(-1)
         busy = cell[f"{d}_prb_util_pct"] > LEAST_PRB_PCT
