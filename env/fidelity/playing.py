@@ -20,6 +20,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, cast, get_args
 
+import calibration
+import env.backends
+import env.world
+import experiment_model
 from env.agents import SCRIPT, make_agent
 from env.backends.base import Backend
 from env.backends.ns3 import Ns3Backend
@@ -38,6 +42,8 @@ Stage = Literal["surrogate", "ns3", "redrawn"]
 """`redrawn`: NS-3 with the same start, and other random streams after it."""
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
+ROLLING = (calibration, experiment_model, env.backends, env.world)
+"""Packages that decide, with the model, what comes of an episode on the surrogate."""
 FIRST_SEED = 51
 """Seeds from here on are those of evaluation; no model is fitted on them."""
 
@@ -216,7 +222,7 @@ def _path(case: Case, stage: Stage, setup: Setup) -> Path:
         "agent": _content(case.agent),
         "seed": case.seed,
         "stage": stage,
-        "model": model_hash(setup.model) if stage == "surrogate" else "",
+        "model": model_hash(setup.model) + _code_hash() if stage == "surrogate" else "",
         "ran": _source_hash(),
     }
     digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
@@ -235,6 +241,17 @@ def _content(agent: str) -> str:
 def model_hash(folder: Path) -> str:
     """SHA-256 of `model.json`, which has those of all other files."""
     return hashlib.sha256((folder / "model.json").read_bytes()).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _code_hash() -> str:
+    """SHA-256 of the code that lets networks run on a model."""
+    digest = hashlib.sha256()
+    for package in ROLLING:
+        folder = Path(package.__file__ or "").parent
+        for source in sorted(folder.rglob("*.py")):
+            digest.update(f"{source.relative_to(folder)}\n".encode() + source.read_bytes())
+    return digest.hexdigest()
 
 
 _source_hash = lru_cache(maxsize=1)(source_hash)
