@@ -215,7 +215,10 @@ def list_episodes(
 ) -> None:
     """List the episodes of a folder."""
     from env.episodes import read_logs
+    from env.errors import EnvUserError
 
+    if folder != EPISODES and not folder.is_dir():
+        raise EnvUserError(f"there is no folder {folder}")
     rows = [_summary(log) for log in read_logs(folder)]
     if as_json:
         print_json(rows)

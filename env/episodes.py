@@ -117,6 +117,8 @@ class Log:
     @property
     def n_intervals(self) -> int:
         """Intervals that it went on for."""
+        if self.ending:
+            return self.ending.intervals
         return self.calls[-1].interval if self.calls else 0
 
     def for_ns3(self) -> Episode:

@@ -47,7 +47,7 @@ def make_backend(
         return backend_maker(name, scenario, model)(seed)
     if name != "replay":
         raise EnvUserError(f"backend={name!r}: a recording goes with replay, and only with it")
-    model = _model(model)
+    model = loaded_model(model)
     dataset = recording if isinstance(recording, Dataset) else Dataset.open(recording)
     wanted = scenario.config_hash()
     for run in dataset.manifest.runs:
@@ -71,7 +71,7 @@ def backend_maker(
         raise EnvUserError(f"backend={name!r} is not allowed; it must be one of {allowed}")
     if name == "replay":
         raise EnvUserError(f"backend={name!r}: a recording goes with replay, and only with it")
-    scenario, known = checked(scenario, 0), _model(model) if name != "ns3" else None
+    scenario, known = checked(scenario, 0), loaded_model(model) if name != "ns3" else None
 
     def make(seed: int) -> Backend:
         check_seed(seed)
@@ -86,7 +86,12 @@ def backend_maker(
     return make
 
 
-def _model(model: ExperimentModel | str | os.PathLike[str] | None) -> ExperimentModel | None:
+def loaded_model(model: ExperimentModel | str | os.PathLike[str] | None) -> ExperimentModel | None:
+    """A model that is given as such, or by its folder; None stands for that of the package.
+
+    Raises:
+        EnvUserError: the folder has no model that can be used.
+    """
     if model is None or isinstance(model, ExperimentModel):
         return model
     try:

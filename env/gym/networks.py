@@ -9,7 +9,7 @@ from pathlib import Path
 from numpy.random import Generator
 
 from env.backends.base import Backend, BackendName
-from env.backends.making import make_backend
+from env.backends.making import loaded_model, make_backend
 from env.errors import EnvUserError
 from experiment_model import ExperimentModel
 from ns3_scenarios.scenario import ScenarioConfig
@@ -43,11 +43,9 @@ class Networks:
         n_seeds: int = 100,
     ) -> None:
         check_positive(n_seeds=n_seeds)
-        if model is not None and not isinstance(model, ExperimentModel):
-            model = ExperimentModel.load(model)
         self.scenario = checked(scenario, 0)
         self._backend, self._n_seeds = backend, n_seeds
-        self.model = model
+        self.model = loaded_model(model)
 
     def seed(self, asked: int | None, rng: Generator) -> int:
         """The seed of the next network."""

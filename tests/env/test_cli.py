@@ -89,6 +89,8 @@ def test_agent_that_does_nothing_fails(task: Path, tmp_path: Path) -> None:
     found = result("run", task, "--agent", "hold", "--out", tmp_path)
     assert found["outcome"] == "failure"
     assert "stopped" in found["reason"]
+    (listed,) = result("episodes", "list", tmp_path)
+    assert (listed["calls"], listed["intervals"]) == (0, found["intervals"])
 
 
 def test_episode_is_listed_shown_and_exported(
@@ -148,6 +150,7 @@ def test_episode_is_replayed_alike(played: tuple[Path, dict[str, Any]], tmp_path
         (("run", "quickstart", "--model", "none"), "none"),
         (("verify", "none"), "cannot read the episode"),
         (("episodes", "show", "none"), "cannot read the episode"),
+        (("episodes", "list", "none"), "there is no folder none"),
         (("episodes", "export", "none", "--out", "out"), "has no episode"),
     ],
 )

@@ -97,6 +97,7 @@ def test_figures_are_scaled_and_named(id_: str) -> None:
     [
         ({"steps": 0}, "steps=0"),
         ({"n_seeds": 0}, "n_seeds=0"),
+        ({"model": "nowhere"}, "no folder nowhere"),
         ({"render_mode": "ansi"}, "render_mode='ansi'"),
     ],
 )
