@@ -111,7 +111,10 @@ class RandomFaults(Model):
         default=(), description="By default all for which the scenario has elements."
     )
     drawn_severity: bool = Field(
-        default=False, description="Whether how bad each is is drawn as well, from `SEVERITIES`."
+        default=False,
+        # Scenarios that do without it are written as they were, and keep their names.
+        exclude_if=lambda drawn: not drawn,
+        description="Whether how bad each is is drawn as well, from `SEVERITIES`.",
     )
 
 

@@ -34,6 +34,7 @@ OWN = {"experiment_model", "numba", "numpy", "pydantic", "xgboost"}
 BROUGHT_ALONG = {
     "annotated_types",
     "cffi",
+    "charset_normalizer",
     "cython_runtime",
     "llvmlite",
     "pycparser",

@@ -22,8 +22,8 @@ from ns3_scenarios.kpi import TABLES
 from ns3_scenarios.library import load_scenario
 
 SCENARIO = load_scenario("quickstart")
-STRANGE = [ControlChange(path="cells.*.target_bler", value=0.5)]
-USUAL = [ControlChange(path="cells.*.target_bler", value=0.1)]
+STRANGE = [ControlChange(path="cells.*.tilt_deg", value=-60)]
+USUAL = [ControlChange(path="cells.*.tilt_deg", value=12)]
 
 
 @pytest.fixture

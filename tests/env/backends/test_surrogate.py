@@ -131,7 +131,7 @@ def test_it_says_where_it_is_not_at_home(model: ExperimentModel) -> None:
     backend = SurrogateBackend(load_scenario("quickstart"), 1, model)
     backend.advance(3)
     assert backend.in_distribution
-    strange = [ControlChange(path="cells.*.target_bler", value=0.5)]
+    strange = [ControlChange(path="cells.*.tilt_deg", value=-60)]
     assert backend.futures((), 1, 2).in_distribution
     assert not backend.futures(strange, 1, 2).in_distribution
     backend.apply(strange)
