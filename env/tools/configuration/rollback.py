@@ -59,10 +59,13 @@ def rollback_change(view: View, args: RollbackChange) -> Proposal:
             argument="change_id",
             value=change.change_id,
         )
-    undoing = tuple(ControlChange(path=s.path, value=s.before) for s in change.settings)
+    undoing = _undoing(change)
     group_of = {path: range_.group for path, range_ in control_ranges(view.scenario).items()}
     mine = {s.path for s in change.settings}
-    bound = {group_of[path] for path in mine} if _impossible(view, undoing) else set()
+    groups = {group_of[path] for path in mine}
+    others = [c for c in standing if c is not change and c.reversible
+              and not groups.isdisjoint(group_of[s.path] for s in c.settings)]  # fmt: skip
+    bound = groups if _impossible(view, undoing, others) else set()
     for later in reversed(standing[standing.index(change) + 1 :]):
         paths = sorted(s.path for s in later.settings)
         if shared := [path for path in paths if path in mine or group_of[path] in bound]:
@@ -75,10 +78,16 @@ def rollback_change(view: View, args: RollbackChange) -> Proposal:
     return Proposal(undoing, reversible=False, undoes=change.change_id)
 
 
-def _impossible(view: View, changes: Sequence[ControlChange]) -> bool:
-    """Whether controls would not go together."""
+def _undoing(change: Change) -> tuple[ControlChange, ...]:
+    return tuple(ControlChange(path=s.path, value=s.before) for s in change.settings)
+
+
+def _impossible(view: View, undoing: Sequence[ControlChange], others: Sequence[Change]) -> bool:
+    """Whether controls would not go together, now or as the others are undone, the latest first."""
+    controls = view.controls
     try:
-        view.controls.with_changes(changes, view.scenario)
+        for changes in (undoing, *map(_undoing, reversed(others))):
+            controls = controls.with_changes(changes, view.scenario)
     except ControlError:
         return True
     return False

@@ -562,6 +562,21 @@ SHARES = [
 ]
 
 
+def test_rollback_leaves_no_change_that_cannot_be_undone(network: Network) -> None:
+    view = network("quickstart").view()
+    made: list[Change] = []
+    for name, share in (("embb", 10), ("mmtc", 80), ("mmtc", 10)):
+        arguments = {"cell": "c0", "slice": name, "min_pct": share, "max_pct": 100}
+        view, new = changes_of(view, [("trigger_slice_reallocation", arguments)])
+        made += new
+    with pytest.raises(ToolError, match=made[2].change_id) as refusal:
+        changes_of(view, [("rollback_change", {"change_id": made[0].change_id})])
+    assert refusal.value.code == "conflict"
+    for change in reversed(made):
+        view, _ = changes_of(view, [("rollback_change", {"change_id": change.change_id})])
+    assert view.controls == network("quickstart").view().controls
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.sampled_from([*REVERSIBLE, *SHARES]), max_size=8), st.randoms(use_true_random=False)
