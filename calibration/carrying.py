@@ -93,10 +93,10 @@ class Users:
         position = self._move(radio)
         self._raise(radio.re_power_change_db[:, None])
         stays = moved_to == radio.ue_cell
-        moved_db = self._moved_db(radio, cell)
         ue = {**position, "cell": moved_to, "state": np.zeros_like(now["state"])}
         ue["rsrp_dbm"] = self._at(moved_to)
         neighbour = self._heard(moved_to)
+        moved_db = self._moved_db(radio, cell, neighbour)
         for index, d in enumerate(("dl", "ul")):
             ue[f"{d}_tb_count"] = blocks = radio.blocks[index]
             ue |= self._quality(
@@ -144,15 +144,15 @@ class Users:
         level_dbm[cell == serving[..., None]] = UNHEARD_DBM  # in a network of one cell
         return {"cell": cell, "rsrp_dbm": np.maximum(level_dbm, UNHEARD_DBM)}
 
-    def _moved_db(self, radio: Radio, cell: Table) -> tuple[Floats, Floats]:
-        """By how much the interval moves each user's SINR in its cell, downlink and uplink.
+    def _moved_db(self, radio: Radio, cell: Table, neighbour: Table) -> tuple[Floats, Floats]:
+        """By how much the interval moves the SINR of users that stay, downlink and uplink.
 
-        Its own path loss counts, the noise, and in the downlink what it hears of other cells at
+        Their own path loss counts, the noise, and in the downlink what they hear of other cells at
         their loads.
         """
         level_dbm = self._at(radio.ue_cell)
         load = cell["dl_prb_util_pct"] / 100 * radio.on
-        geometry_db = radio.geometry_of_db(level_dbm, self._heard(radio.ue_cell), load)
+        geometry_db = radio.geometry_of_db(level_dbm, neighbour, load)
         return geometry_db - radio.geometry_now_db, radio.ul_moved_db(level_dbm)
 
     def _quality(

@@ -149,18 +149,17 @@ def flow_through(
     for turn in (urgent_first, ~urgent_first & ~best_first):
         got = _filled(got, np.where(turn, need, got), grant, group)
     served = np.minimum(got * full_bits, demand)
-    left = np.where(demand - served < LEAST_LEFT_BITS, 0.0, demand - served)
+    left = demand - served
     queue_kb = (network.scenario.radio.dl_queue_kb, network.scenario.radio.ul_queue_kb)
     bound = np.array(queue_kb)[network.row_direction] * 8e3
-    left = np.where(endless, 0.0, left)
+    left = np.where(endless | (left < LEAST_LEFT_BITS), 0.0, left)
     queued = np.minimum(left, np.where(tcp, np.inf, bound))
     most = picked(shares[2].reshape(len(cell), -1), cell * n_slices + slice_) / 100
     alone = np.maximum(full_bits * most, served)
     rate = np.where(left > 0, served, alone) / network.scenario.interval_ms
-    latency_ms = _latency_ms(
-        np.minimum(waiting_bits, bound), age_ms, sent_bits, served, rate, network
-    )
-    waited = 0.5 * (np.minimum(waiting_bits, bound) + queued) / np.maximum(served, 1.0)
+    waiting = np.minimum(waiting_bits, bound)
+    latency_ms = _latency_ms(waiting, age_ms, sent_bits, served, rate, network)
+    waited = 0.5 * (waiting + queued) / np.maximum(served, 1.0)
     queueing_ms = 1e3 * np.minimum(waited * interval_s, 1.0)
     return Fluid(served, queued, left - queued, got, need, latency_ms, queueing_ms)
 

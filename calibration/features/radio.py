@@ -142,8 +142,7 @@ class Radio:
         return power
 
     def _interference_mw(self, neighbour_mw: Floats, load: Floats) -> Floats:
-        power = neighbour_mw * picked(load[:, None], self.step.now["neighbour"]["cell"])
-        return np.asarray(power.sum(-1))
+        return _heard_mw(neighbour_mw, self.step.now["neighbour"]["cell"], load)
 
     @cached_property
     def load(self) -> Floats:
@@ -170,8 +169,8 @@ class Radio:
             neighbour: cells that it hears, and their RSRP, shape (B, U, N).
             load: share of its resource blocks that each cell uses, shape (B, C).
         """
-        power = 10 ** (neighbour["rsrp_dbm"] / 10) * picked(load[:, None], neighbour["cell"])
-        return self._geometry_db(rsrp_dbm, power.sum(-1))
+        neighbour_mw = 10 ** (neighbour["rsrp_dbm"] / 10)
+        return self._geometry_db(rsrp_dbm, _heard_mw(neighbour_mw, neighbour["cell"], load))
 
     def _geometry_db(self, rsrp_dbm: Floats, interference_mw: Floats) -> Floats:
         noise = 10 ** ((self.n0_dbm + self.step.outside["noise_rise_db"]) / 10)
@@ -374,7 +373,11 @@ class Radio:
     @cached_property
     def path_propagation_ms(self) -> Floats:
         """Propagation delay of the path of each flow row."""
-        down, up = (self.link_propagation_ms @ p.T for p in self.network.paths.incidence)
+        return self._along_paths(self.link_propagation_ms)
+
+    def _along_paths(self, of_links: Floats) -> Floats:
+        """Sums over the link directions on the path of each flow row."""
+        down, up = (of_links @ passes.T for passes in self.network.paths.incidence)
         by_row = [picked(way, self.row_path) for way in (down, up)]
         return np.where(self.network.row_is_of[0], *by_row)
 
@@ -385,9 +388,7 @@ class Radio:
         kept = np.minimum(1, self.link_mbps / np.maximum(self.link_offered_mbps, 1e-6))
         kept = kept * (1 - network.link_loss_pct / 100) * (1 - outside["link_fault_loss"])
         kept = np.log(np.maximum(kept * outside["link_up"], 1e-9))
-        down, up = (np.exp(kept @ passes.T) for passes in network.paths.incidence)
-        by_row = [picked(way, self.row_path) for way in (down, up)]
-        return np.where(network.row_is_of[0], *by_row)
+        return np.asarray(np.exp(self._along_paths(kept)))
 
     @cached_property
     def arriving_bits(self) -> Floats:
@@ -442,9 +443,7 @@ class Radio:
     @cached_property
     def path_wait_ms(self) -> Floats:
         """Wait in the queues of the path of each flow row."""
-        down, up = (self.link_wait_ms @ p.T for p in self.network.paths.incidence)
-        by_row = [picked(way, self.row_path) for way in (down, up)]
-        return np.where(self.network.row_is_of[0], *by_row)
+        return self._along_paths(self.link_wait_ms)
 
     @cached_property
     def fluid(self) -> Fluid:
@@ -552,3 +551,8 @@ class Radio:
         bucket = self.step.controls["queue"] == 4
         rate = np.where(bucket, rate * self.network.link_bucket_pct / 100, rate)
         return np.maximum(rate * self.step.outside["link_up"], 1e-3)
+
+
+def _heard_mw(neighbour_mw: Floats, cell: NDArray[np.int64], load: Floats) -> Floats:
+    """What each user hears of other cells (B, U, N), as far as they use their resource blocks."""
+    return np.asarray((neighbour_mw * picked(load[:, None], cell)).sum(-1))
