@@ -195,7 +195,7 @@ def flows_after(radio: Radio, of_class: Mapping[str, Floats], finished_jobs: Flo
         of_class: KPIs that the model predicts for each class of flows, shape (B, classes).
         finished_jobs: that it predicts for each application.
     """
-    network, step, fluid = radio.network, radio.step, radio.fluid
+    network, step = radio.network, radio.step
     flow = step.now["flow"]
     kbit = network.scenario.interval_ms * 1e3
     tcp, endless = network.row_is[TCP], network.row_is[FULL_BUFFER]
@@ -209,7 +209,7 @@ def flows_after(radio: Radio, of_class: Mapping[str, Floats], finished_jobs: Flo
     delivered = _shared(
         network, of_class["throughput_mbps"] * kbit, radio.through_bits, sent + waiting
     )
-    held = _shared(network, of_class["in_flight_bits"], fluid.queued_bits, sent + waiting)
+    held = _shared(network, of_class["in_flight_bits"], radio.held_bits, sent + waiting)
     bounded = ~tcp & ~endless
     delivered = np.where(bounded, np.minimum(delivered, sent + waiting), delivered)
     held = np.where(bounded, np.minimum(held, sent + waiting - delivered), held)

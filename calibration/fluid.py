@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.network import FULL_BUFFER, SCHEDULERS, TCP, Floats, Ints, Network
-from calibration.sums import picked, sum_into, within
+from calibration.sums import picked, sum_into
 from experiment_model.compiling import vectorized
 
 
@@ -51,6 +51,8 @@ _SINR_DB = np.array([-10, -6, -0.5, 0.75, 3.5, 7, 9, 10.75, 12.25, 14.75, 16, 18
 _BITS = np.array([0.01, 0.05, 0.234, 0.377, 0.877, 1.477, 1.914, 2.406, 2.730, 3.322, 3.902,
                   4.523, 5.115, 5.555, 6.227, 6.914, 7.406, 9.258])  # fmt: skip
 LEAST_MBPS = 1e-3
+LEAST_RATE = 1e-3
+"""Bits per ms."""
 MAX_CI, QOS = SCHEDULERS.index("max_ci"), SCHEDULERS.index("qos")
 ROUNDS = 4
 """Of water-filling; each finds the flows that need less than an equal share."""
@@ -58,6 +60,9 @@ LEAST_LEFT_BITS = 0.5
 """Less is what rounding leaves."""
 MOST_MS = 1e4
 """Of delays: nothing is said beyond."""
+LEAST_UNITS = 1e-3
+ENOUGH = 0.999
+"""Share of what a flow needs that is all of it."""
 LEAST_NEED = 1e-9
 """Share of a cell below which a flow needs no more."""
 
@@ -93,9 +98,11 @@ class Fluid:
     wanted: Floats
     """Share of its cell's resources that all of it would take."""
     latency_ms: Floats
-    """Mean delay of what is served, first come first served."""
-    queueing_ms: Floats
-    """Mean time in the queue by Little's law."""
+    """Mean delay in the queue of what is served, first come first served."""
+    burst_ms: Floats
+    """Until what comes at once has left, beyond the first slot."""
+    turn_ms: Floats
+    """From turn to turn of the row: a packet waits half of it on average, and at most all."""
 
 
 def flow_through(
@@ -106,6 +113,8 @@ def flow_through(
     waiting_bits: Floats,
     age_ms: Floats,
     sent_bits: Floats,
+    slots: Floats,
+    units: Floats,
     shares: tuple[Floats, Floats, Floats],
     scheduler: Floats,
     urgent: NDArray[np.bool_],
@@ -120,17 +129,23 @@ def flow_through(
         waiting_bits: in the queue at the start.
         age_ms: for how long the first of them has waited.
         sent_bits: that come in the interval; endless sources have a demand of their own.
+        slots: of the interval in the row's direction.
+        units: that each slot is handed out in, whole ones only.
         shares: dedicated, minimum and maximum percent, each shape (B, C, S).
         scheduler: policy of each cell, index in `SCHEDULERS`, shape (B, C).
         urgent: rows that the QoS policy serves first, shape (R,) or (B, R).
     """
     n_slices = network.n_slices
-    interval_s = network.scenario.interval_ms * 1e-3
-    full_bits = np.maximum(rate_mbps, LEAST_MBPS) * 1e6 * interval_s
+    interval_ms = network.scenario.interval_ms
+    full_bits = np.maximum(rate_mbps, LEAST_MBPS) * 1e3 * interval_ms
     endless, tcp = network.row_is[FULL_BUFFER], network.row_is[TCP]
     demand = waiting_bits + sent_bits
     demand = np.where(endless & (sent_bits > 0), full_bits, demand)
-    need = np.minimum(demand / full_bits, 10.0)
+    units = slots * units
+    at_once = np.where(tcp, sent_bits, network.row_at_once_bits)
+    fresh = _in_units(sent_bits, at_once, slots, full_bits / units)
+    need = np.minimum((waiting_bits + fresh) / full_bits, 10.0)
+    need = np.where(endless, demand / full_bits, need)
 
     group = (cell * n_slices + slice_) * 2 + network.row_direction
     groups = network.n_cells * n_slices * 2
@@ -155,41 +170,57 @@ def flow_through(
     left = np.where(endless | (left < LEAST_LEFT_BITS), 0.0, left)
     queued = np.minimum(left, np.where(tcp, np.inf, bound))
     most = picked(shares[2].reshape(len(cell), -1), cell * n_slices + slice_) / 100
-    alone = np.maximum(full_bits * most, served)
-    rate = np.where(left > 0, served, alone) / network.scenario.interval_ms
-    waiting = np.minimum(waiting_bits, bound)
-    latency_ms = _latency_ms(waiting, age_ms, sent_bits, served, rate, network)
-    waited = 0.5 * (waiting + queued) / np.maximum(served, 1.0)
-    queueing_ms = 1e3 * np.minimum(waited * interval_s, 1.0)
-    return Fluid(served, queued, left - queued, got, need, latency_ms, queueing_ms)
+    rate = np.where(left > 0, served, np.maximum(full_bits * most, served)) / interval_ms
+    latency_ms, burst_ms, turn_ms = _waits(
+        np.minimum(waiting_bits, bound), age_ms, sent_bits, served, rate, got, need,
+        network.row_at_once_bits, full_bits / slots, slots, units, interval_ms,
+    )  # fmt: skip
+    return Fluid(served, queued, left - queued, got, need, latency_ms, burst_ms, turn_ms)
 
 
-def _latency_ms(
-    waiting: Floats, age_ms: Floats, sent: Floats, served: Floats, rate: Floats, network: Network
-) -> Floats:
-    """Mean delay of the bits that are served in an interval.
+@vectorized(
+    f"({'float64[:], ' * 11}float64, float64[:], float64[:], float64[:])",
+    f"{'(n),' * 11}()->(n),(n),(n)",
+)
+def _waits(  # type: ignore[no-untyped-def]
+    waiting, age_ms, sent, served, rates, got, need, at_once, slot_bits, slots, units, interval_ms,
+    latency_ms, burst_ms, turn_ms,
+):  # fmt: skip
+    """Mean delay of the bits that are served in an interval, in the queue and by their turn.
 
-    It lies between the curves of arrivals and departures (Le Boudec, Thiran: Network Calculus).
-
-    Args:
-        waiting: bits in the queue at the start; they came evenly over the age of the first.
-        age_ms: of the first.
-        sent: bits that come evenly over the interval.
-        served: bits that leave, first come first served.
-        rate: bits per ms at which they leave while any wait.
-        network: whose packets leave as a whole.
+    The delay in the queue lies between the curves of arrivals and departures (Le Boudec, Thiran:
+    Network Calculus): `waiting` came evenly over `age_ms`, `sent` comes evenly over the interval,
+    and `served` leaves, first come first served, `rates` bits per ms while any wait.
     """
-    interval_ms = network.scenario.interval_ms
-    rate = np.maximum(rate, 1e-3)
-    old = np.minimum(waiting, served)
-    new = served - old
-    old_ms = old / (2 * rate) + age_ms * (1 - old / (2 * np.maximum(waiting, 1.0)))
-    busy_ms = (waiting + served) / (2 * rate) - new * interval_ms / (2 * np.maximum(sent, 1.0))
-    spare = np.maximum(rate * interval_ms - sent, 1.0)
-    drained_ms = waiting / (2 * rate) * np.minimum(waiting / spare, 1.0)
-    new_ms = np.where(served < waiting + sent, np.maximum(busy_ms, 0.0), drained_ms)
-    mean_ms = (old * old_ms + new * new_ms) / np.maximum(served, 1.0)
-    return within(mean_ms + network.row_at_once_bits / (2 * rate), 0.0, MOST_MS)
+    for n in range(len(waiting)):
+        rate = max(rates[n], LEAST_RATE)
+        old = min(waiting[n], served[n])
+        new = served[n] - old
+        old_ms = old / (2 * rate) + age_ms[n] * (1 - old / (2 * max(waiting[n], 1.0)))
+        if served[n] < waiting[n] + sent[n]:
+            came_ms = new * interval_ms / (2 * max(sent[n], 1.0))
+            new_ms = max((waiting[n] + served[n]) / (2 * rate) - came_ms, 0.0)
+        else:
+            spare = max(rate * interval_ms - sent[n], 1.0)
+            new_ms = waiting[n] / (2 * rate) * min(waiting[n] / spare, 1.0)
+        queue_ms = (old * old_ms + new * new_ms) / max(served[n], 1.0)
+        burst_ms[n] = min(max(at_once[n] - slot_bits[n], 0.0) / rate, MOST_MS)
+        latency_ms[n] = min(max(queue_ms, 0.0), MOST_MS) + burst_ms[n] / 2
+        turn = interval_ms / slots[n]
+        if got[n] < ENOUGH * need[n]:
+            turn = max(turn, interval_ms / max(got[n] * units[n], LEAST_UNITS))
+        turn_ms[n] = min(turn, interval_ms)
+
+
+def _in_units(sent: Floats, at_once: Floats, slots: Floats, unit_bits: Floats) -> Floats:
+    """Bits of the whole units that hold what is sent, if each slot takes what has come since.
+
+    Of what is more than a unit, half of one is left over on average.
+    """
+    turns = np.maximum(np.minimum(sent / np.maximum(at_once, 1.0), slots), 1e-9)
+    units = sent / (turns * unit_bits)
+    whole = np.where(units <= 1, 1.0, units + 0.5)
+    return np.where(sent > 0, turns * whole * unit_bits, 0.0)
 
 
 @vectorized(

@@ -43,6 +43,9 @@ FLOW_KINDS = (*OPEN, FULL_BUFFER, TCP, HTTP, REQUEST, RESPONSE)
 
 SYMBOLS_PER_SLOT = 14
 TCP_PACKET_BITS = 1.2e4
+DATAGRAM_BITS = 1.12e4
+"""Payload of an IP packet of those who send more at once."""
+IP_UDP_BITS = 8 * (20 + 8)
 HTTP_PER_S = 0.1
 """Pages that ns-3's web clients load, about."""
 
@@ -70,6 +73,8 @@ class Network:
     """Transmit power of each cell in its scenario."""
     dl_slots: Floats
     """Share of slots in which each cell may transmit."""
+    ul_slots: Floats
+    """Share of slots in which its users may."""
     noise_figure_db: float
     """Of a user."""
     n_antennas: float
@@ -88,6 +93,8 @@ class Network:
     row_class: Ints
     row_packet_bits: Floats
     """Bits of one packet, or frame."""
+    row_datagram_bits: Floats
+    """Bits of one IP packet."""
     row_per_second: Floats
     """Packets, frames or bursts a second."""
     row_application: Ints
@@ -143,7 +150,8 @@ class Network:
     @cached_property
     def row_at_once_bits(self) -> Floats:
         """Bits of each row that come at one moment: a packet, or all those of a frame or a job."""
-        return np.where(self.row_is["bursty"], TCP_PACKET_BITS, self.row_packet_bits)
+        frame_bits = np.where(self.row_is["bursty"], 0.0, self.row_packet_bits)
+        return np.maximum(frame_bits, self.row_datagram_bits)
 
     @cached_property
     def row_is_of(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -256,7 +264,8 @@ def network_of(scenario: ScenarioConfig) -> Network:
         dl_share=np.array([s[0] for s in shares]),
         ul_share=np.array([s[1] for s in shares]),
         configured_dbm=np.array([c.tx_power_dbm for c in carriers]),
-        dl_slots=np.array([_dl_slots(c.duplex, c.tdd_pattern) for c in carriers]),
+        dl_slots=np.array([_slots("DSF", c.duplex, c.tdd_pattern) for c in carriers]),
+        ul_slots=np.array([_slots("UF", c.duplex, c.tdd_pattern) for c in carriers]),
         noise_figure_db=scenario.radio.noise_figure_ue_db,
         n_antennas=scenario.gnb_antenna.n_elements,
         mcs_table=scenario.radio.mcs_table,
@@ -267,6 +276,7 @@ def network_of(scenario: ScenarioConfig) -> Network:
         row_kind=np.array([FLOW_KINDS.index(r.kind) for r in rows]),
         row_class=np.array([classes.index(r.flow_class) for r in rows]),
         row_packet_bits=np.array([r.packet_bits for r in rows]),
+        row_datagram_bits=np.array([r.datagram_bits for r in rows]),
         row_per_second=np.array([r.per_second for r in rows]),
         row_application=np.array([r.application for r in rows]),
         ue_group=ue_group,
@@ -301,6 +311,7 @@ class _Row:
     kind: str
     flow_class: str
     packet_bits: float
+    datagram_bits: float
     per_second: float
     is_data: bool
     application: int = -1
@@ -311,7 +322,7 @@ def _flow_rows(scenario: ScenarioConfig) -> list[_Row]:
     per_group = {}
     every = scenario.edge.applications if scenario.edge else ()
     for group in scenario.users:
-        kinds: list[tuple[str, int, str, float, float, int, bool, int]] = []
+        kinds: list[tuple[str, int, str, float, float, float, int, bool, int]] = []
         names = scenario.flow_names(group)
         for index, item in enumerate(group.traffic):
             direction = DIRECTIONS.index("dl" if item.direction == "downlink" else "ul")
@@ -325,7 +336,9 @@ def _flow_rows(scenario: ScenarioConfig) -> list[_Row]:
             hz = 1e3 / app.interval_ms
             which = [a.name for a in every].index(app.name)
             for d, kind, kb in ((0, RESPONSE, app.response_kb), (1, REQUEST, app.request_kb)):
-                kinds.append((app.name, index, kind, kb * 8e3, hz, d, True, which))
+                bits = kb * 8e3
+                datagram = min(bits, DATAGRAM_BITS)
+                kinds.append((app.name, index, kind, bits, datagram, hz, d, True, which))
         per_group[group.name] = kinds
     return [
         _Row(
@@ -335,38 +348,41 @@ def _flow_rows(scenario: ScenarioConfig) -> list[_Row]:
             kind=kind,
             flow_class=f"{group.name}/{name}/{DIRECTIONS[d]}",
             packet_bits=bits,
+            datagram_bits=datagram + IP_UDP_BITS,
             per_second=hz,
             is_data=is_data,
             application=app,
         )
         for ue, group in enumerate(scenario.ue_groups)
-        for name, flow, kind, bits, hz, d, is_data, app in per_group[group.name]
+        for name, flow, kind, bits, datagram, hz, d, is_data, app in per_group[group.name]
     ]
 
 
-def _source(item: Traffic) -> tuple[float, float]:
-    """Bits of a packet, frame or burst, and how many there are in a second."""
+def _source(item: Traffic) -> tuple[float, float, float]:
+    """Bits of a packet, frame or burst, of an IP packet, and how many of the first a second."""
     match item:
         case ConstantBitRate():
             bits = 8.0 * item.packet_bytes
-            return bits, item.rate_mbps * 1e6 / bits
+            return bits, bits, item.rate_mbps * 1e6 / bits
         case Bursty():
-            return item.rate_mbps * item.on_ms * 1e3, 1e3 / (item.on_ms + item.off_ms)
+            burst_per_s = 1e3 / (item.on_ms + item.off_ms)
+            return item.rate_mbps * item.on_ms * 1e3, 8.0 * item.packet_bytes, burst_per_s
         case Xr():
-            return item.rate_mbps * 1e6 / item.frame_rate_hz, item.frame_rate_hz
+            bits = item.rate_mbps * 1e6 / item.frame_rate_hz
+            return bits, min(bits, DATAGRAM_BITS), item.frame_rate_hz
         case MachineType():
-            return 8.0 * item.packet_bytes, 1e3 / item.mean_gap_ms
+            return 8.0 * item.packet_bytes, 8.0 * item.packet_bytes, 1e3 / item.mean_gap_ms
         case ControlLoop():
-            return 8.0 * item.packet_bytes, 1e3 / item.period_ms
+            return 8.0 * item.packet_bytes, 8.0 * item.packet_bytes, 1e3 / item.period_ms
         case Http():
-            return TCP_PACKET_BITS, HTTP_PER_S
+            return TCP_PACKET_BITS, DATAGRAM_BITS, HTTP_PER_S
         case _:
-            return TCP_PACKET_BITS, 0.0
+            return TCP_PACKET_BITS, DATAGRAM_BITS, 0.0
 
 
-def _dl_slots(duplex: str, pattern: str) -> float:
-    """Share of slots in which a cell may transmit."""
-    return 1.0 if duplex == "FDD" else sum(slot in "DSF" for slot in pattern) / len(pattern)
+def _slots(kinds: str, duplex: str, pattern: str) -> float:
+    """Share of slots that are of some kinds; all are under FDD."""
+    return 1.0 if duplex == "FDD" else sum(slot in kinds for slot in pattern) / len(pattern)
 
 
 def _symbol_shares(duplex: str, pattern: str) -> tuple[float, float]:

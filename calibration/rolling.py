@@ -29,6 +29,8 @@ CARRIED = ("throughput_mbps", "prb_util_pct", "loss_pct", "queued_bits")
 LEAST_BITS = 400.0
 """Of a short packet: an interval that carries less has carried none."""
 LEAST_PRB_PCT = 0.02
+OLDEST = 10
+"""Intervals beyond which KPIs do not get any older."""
 
 
 @dataclass(frozen=True)
@@ -111,11 +113,11 @@ class Roll:
             The state at its end; its KPIs are in `now`.
         """
         last = self.moment
-        age = np.full(
-            len(controls["tx_power_dbm"]), 0.0 if self._rng is not None else float(self.steps)
-        )
+        ones = np.ones(len(controls["tx_power_dbm"]))
+        age = float(min(self.steps, OLDEST))
+        drawn = float(self._rng is not None and self.steps > 0)
         step = Step(last.network, last.now, last.before, controls, last.controls, outside,
-                    last.outside, age)  # fmt: skip
+                    last.outside, age * ones, drawn * ones)  # fmt: skip
         radio = Radio(step)
         self.rows = {kind: ROWS[kind](radio) for kind in self._kinds}
         kpis = {kind: self._predicted(kind) for kind in self._kinds}

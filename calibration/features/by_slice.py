@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.features.delays import Delays
 from calibration.features.radio import Radio
 from calibration.network import FULL_BUFFER, HTTP, TCP, Floats
 
@@ -17,6 +18,7 @@ def flows_by_slice(radio: Radio) -> dict[str, Floats]:
     network, fluid = radio.network, radio.fluid
     alive = radio.damped > 0
     sending = radio.sent_bits > 0
+    packets, delays = fluid.served_bits / network.row_datagram_bits, radio.once(Delays)
     of_rows: dict[str, NDArray[Any]] = {
         "flows": np.ones(len(network.row_ue)),
         "offered_mbps": radio.offered_mbps,
@@ -29,8 +31,9 @@ def flows_by_slice(radio: Radio) -> dict[str, Floats]:
         "served_bits": fluid.served_bits,
         "queued_bits": fluid.queued_bits,
         "dropped_bits": fluid.dropped_bits,
-        "delayed_bits_ms": fluid.latency_ms * fluid.served_bits,
-        "queueing_bits_ms": fluid.queueing_ms * fluid.served_bits,
+        "served_packets": packets,
+        "delayed_packets_ms": delays.radio_ms * packets,
+        "tail_packets_ms": delays.radio_tail_ms * packets,
         "share": fluid.share,
         "wanted": fluid.wanted,
         **{kind: network.row_is[kind] & alive for kind in (FULL_BUFFER, TCP, HTTP)},

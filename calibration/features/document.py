@@ -48,7 +48,15 @@ is on its way) and what arrives A:
     ρ_r = e(SINR_r) · 12 · n_RB · Δf · (share of symbols)
     D_r = W_r + A_r                              demand; F_r for a full buffer
     F_r = ρ_r · T                                what it could have
-    n_r = min(D_r / F_r, 10)                     need, as a share of the cell
+    n_r = min((W_r + A'_r) / F_r, 10)            need, as a share of the cell
+
+A slot is handed out in u units: groups of resource blocks (TS 38.214 Table 5.1.2.2.1-1), or symbols
+under TDMA. With k slots in the direction, a unit holds b = F_r / (k u). What comes at once (a
+packet, a frame), B_r, is sent in the next slot, so that A_r goes in t = min(A_r / B_r, k) turns;
+each takes whole units, which makes small packets dear:
+
+    x   = A_r / (t b)                            units of a turn
+    A'_r = t b · (1 if x ≤ 1, else x + ½)
 
 SINR_r is what the user's last MCS needs, moved by the change of geometry (downlink) or noise
 (uplink), and e the bits per resource element that an SINR carries; ρ is summed over the carriers
@@ -74,12 +82,26 @@ one after the other, the greatest ρ first. `qos` fills like water too, first th
 packets below 4 kbit, then the others.
 
 What is not served waits, and what exceeds the bound Q of the queue is dropped (TCP has no bound
-here, for it slows down instead). The mean delay follows from Little's law:
+here, for it slows down instead):
 
     served_r  = min(y_r · F_r, D_r)
     queued_r  = min(D_r − served_r, Q)
     dropped_r = D_r − served_r − queued_r
-    delay_r   = ½ (min(W_r, Q) + queued_r) / (served_r / T),   at most 10 s
+
+The delay at the radio has four parts. In the queue, q is the mean distance between the curves of
+arrivals and departures, first come first served (Le Boudec, Thiran: Network Calculus), and half
+the time in which the rest of B_r leaves after its first slot. A flow that gets less than it needs
+is served in turns, a unit each, the others in every slot: θ = T / (y_r k u) or T / k, of which a
+packet waits half. Then it is on its way, for slots of length τ, and some fail at first, with the
+chance ε that link adaptation aims for (target BLER):
+
+    way   = τ (preparation + 1 + (uplink) grant) + decoding
+    mean  = way + q + θ / 2 + ε · τ · (round trip of HARQ)
+    share of packets within a delay = evenly spread over [way, way + θ + 2 q], and for a share of ε
+                                      a round trip of HARQ later
+
+Paths through transport add propagation and waits at links. Their 95th percentile and what is
+within the delay budget follow from that distribution.
 
 ## Reading the tables
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from calibration.features.delays import Delays
 from calibration.features.radio import Radio
 from calibration.features.rows import Rows, lagged
 from calibration.network import REQUEST, RESPONSE, Floats, Ints
-from calibration.sums import known, picked, sum_into
+from calibration.sums import known, mean_into, picked, sum_into
 
 LAGGED = ("util_pct", "waiting_ms", "service_ms")
 COUNTS = ("queue_jobs", "jobs_in_system", "jobs_dropped")
@@ -125,7 +126,7 @@ def application_rows(radio: Radio) -> Rows:
     if not n_apps:
         return rows
     jobs = radio.once(Jobs)
-    site_rows = edge_rows(radio)
+    site_rows, delays, transport = edge_rows(radio), radio.once(Delays), radio.transport
     site = jobs.site
 
     def of_site(name: str) -> Floats:
@@ -143,11 +144,15 @@ def application_rows(radio: Radio) -> Rows:
         def mean(values: Floats, index: Ints = index, count: Ints = count) -> Floats:
             return sum_into(index, values, n_apps) / count
 
+        def served(values: Floats, index: Ints = index) -> Floats:
+            return mean_into(index, values, radio.through_bits + 1.0, n_apps)
+
         parts |= {
-            f"{kind}_fluid_latency_ms": mean(radio.fluid.latency_ms),
+            f"{kind}_radio_ms": served(delays.burst_ms),
+            f"{kind}_path_ms": mean(delays.path_ms),
             f"{kind}_rate_mbps": mean(radio.row_rate_mbps),
-            f"{kind}_propagation_ms": mean(radio.path_propagation_ms),
-            f"{kind}_survival": mean(radio.path_survival),
+            f"{kind}_propagation_ms": mean(transport.path_propagation_ms),
+            f"{kind}_survival": mean(transport.path_passing),
             f"{kind}_now_latency_ms": mean(step.now["flow"]["latency_ms"]),
             f"{kind}_backlog_kbit": mean(step.now["flow"]["in_flight_bits"]) * 1e-3,
         }
@@ -179,6 +184,8 @@ def application_rows(radio: Radio) -> Rows:
         deadline_ms=network.application_deadline_ms,
         compute_base_ms=fraction * 1e3 * edge_s + (1 - fraction) * local_ms,
         edge_ms=1e3 * edge_s,
+        radio_base_ms=fraction * sum(parts[f"{kind}_radio_ms"] for kind in (REQUEST, RESPONSE)),
+        transport_base_ms=fraction * sum(parts[f"{kind}_path_ms"] for kind in (REQUEST, RESPONSE)),
         site_servers=of_site("servers"),
         site_load=of_site("load"),
         site_wait_ms=of_site("wait_base_ms"),

@@ -94,6 +94,11 @@ def codes(names: tuple[str, ...]) -> str:
 
 EVERYWHERE = own(
     ("interval_ms", "ms", "Length of a reporting interval."),
-    ("age_intervals", "1", "Intervals since KPIs were measured; 0 unless they were predicted."),
+    (
+        "age_intervals",
+        "1",
+        "Intervals since KPIs were measured, at most 10; 0 unless they were predicted.",
+    ),
+    ("drawn", "1", "Whether they were drawn, and not predicted as means."),
 )
 """The columns that all kinds have."""

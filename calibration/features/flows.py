@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.features.delays import Delays
 from calibration.features.radio import Radio
 from calibration.features.rows import Rows, lagged, log_ratio
 from calibration.fluid import QOS
@@ -27,15 +28,16 @@ class _Flows:
 
 def _of_flows(radio: Radio) -> _Flows:
     step, network = radio.step, radio.network
-    flow, fluid, controls = step.now["flow"], radio.fluid, step.controls
+    flow, controls = step.now["flow"], step.controls
     active, sent = radio.sent_bits > 0, radio.sent_bits
     delivered = flow["delivered_bits"]
     dropped = flow["dropped_radio_bits"] + flow["dropped_transport_bits"]
     through = radio.through_bits
-    lost = sent - radio.arriving_bits + fluid.dropped_bits + fluid.served_bits - through
-    delay_ms = fluid.latency_ms + radio.path_propagation_ms + radio.path_wait_ms
+    delays, transport = radio.once(Delays), radio.transport
     wanted_of_most, used_of_most = (radio.at_row(values) for values in radio.cap_load)
-    ones, some, carried = np.ones(len(network.row_ue)), active + 1e-3, through + 1.0
+    ones, some = np.ones(len(network.row_ue)), active + 1e-3
+    carried = (through + 1.0) / network.row_datagram_bits
+    was_carried = delivered / network.row_datagram_bits
     totals = {
         "flows": ones,
         "active": active,
@@ -44,10 +46,10 @@ def _of_flows(radio: Radio) -> _Flows:
         "sent": sent * ~network.row_is[FULL_BUFFER],
         "backlog": flow["in_flight_bits"],
         "through": through,
-        "lost": lost * network.row_is_open,
-        "open": (lost + through) * network.row_is_open,
+        "lost": radio.lost_bits * network.row_is_open,
+        "open": (radio.lost_bits + through) * network.row_is_open,
         "delivered": delivered,
-        "queued": fluid.queued_bits,
+        "queued": radio.held_bits,
         "dropped": dropped,
         "ended": dropped + delivered,
     }
@@ -60,31 +62,34 @@ def _of_flows(radio: Radio) -> _Flows:
         return picked(controls[name].reshape(radio.batch, -1), radio.rows_group)
 
     means = {
-        "fluid_latency_ms": (delay_ms, carried),
-        "fluid_within": (delay_ms < flow["delay_budget_ms"], carried),
+        "fluid_latency_ms": (delays.radio_ms + delays.path_ms, carried),
+        "fluid_tail_ms": (delays.radio_tail_ms + delays.path_ms, carried),
+        "fluid_within": (100 * delays.in_budget, carried),
         "rate_mbps": (radio.row_rate_mbps, some),
-        "propagation_ms": (radio.path_propagation_ms, some),
-        "path_wait_ms": (radio.path_wait_ms, some),
-        "queueing_ms": (fluid.queueing_ms, carried),
+        "propagation_ms": (transport.path_propagation_ms, some),
+        "path_wait_ms": (transport.path_wait_ms, some),
         "wanted_of_most": (wanted_of_most, some),
         "used_of_most": (used_of_most, some),
-        "survival": (radio.path_survival, sent + 1.0),
+        "survival": (transport.path_passing, sent + 1.0),
         "delay_budget_ms": (flow["delay_budget_ms"], ones),
         "packet_kbit": (network.row_packet_bits * 1e-3, sent + 1.0),
         "power_change_db": (by_cell(radio.re_power_change_db), ones),
         "cell_on": (by_cell(radio.on), ones),
         "lost_users": (picked(1 - radio.alive, network.row_ue), ones),
-        "now_latency_ms": (flow["latency_ms"], delivered),
-        "now_latency_p95_ms": (flow["latency_p95_ms"], delivered),
-        "now_jitter_ms": (flow["jitter_ms"], delivered),
-        "now_within_pct": (flow["within_budget_pct"], delivered),
+        "now_latency_ms": (flow["latency_ms"], was_carried),
+        "now_latency_p95_ms": (flow["latency_p95_ms"], was_carried),
+        "now_jitter_ms": (flow["jitter_ms"], was_carried),
+        "now_within_pct": (flow["within_budget_pct"], was_carried),
         "cell_load_pct": (by_cell(step.now["cell"]["dl_prb_util_pct"]), some),
         "ul_cell_load_pct": (by_cell(step.now["cell"]["ul_prb_util_pct"]), some),
         "slot_ms": (by_cell(15 / radio.scs_khz), ones),
         "max_pct": (by_slice("max_pct"), some),
         "min_pct": (by_slice("min_pct"), some),
         "scheduler_qos": (by_cell(controls["scheduler"] == QOS), ones),
-        "before_latency_ms": (before["latency_ms"], before["delivered_bits"]),
+        "before_latency_ms": (
+            before["latency_ms"],
+            before["delivered_bits"] / network.row_datagram_bits,
+        ),
         "tcp_share": (network.row_is[TCP], ones),
         "http_share": (network.row_is[HTTP], ones),
         "full_buffer_share": (network.row_is[FULL_BUFFER], ones),
@@ -117,10 +122,12 @@ def _flow_columns(rows: Rows, radio: Radio, index: Ints, count: int) -> None:
         fluid_mbps=total["through"] / kbit,
         fluid_latency_ms=known(mean["fluid_latency_ms"]),
         fluid_loss_pct=100 * total["lost"] / np.maximum(total["open"], 1),
-        **_some(mean, "fluid_within", "rate_mbps"),
+        fluid_tail_ms=known(mean["fluid_tail_ms"]),
+        fluid_within_pct=known(mean["fluid_within"], 100.0),
+        **_some(mean, "rate_mbps"),
         worst_rate_mbps=least_into(index, active_mbps, count),
         **_some(mean, "propagation_ms", "survival", "delay_budget_ms", "packet_kbit",
-                "path_wait_ms", "wanted_of_most", "used_of_most", "queueing_ms",
+                "path_wait_ms", "wanted_of_most", "used_of_most",
                 "power_change_db", "cell_on", "lost_users"),
         in_flight_base_bits=total["queued"],
         now_loss_pct=100 * total["dropped"] / np.maximum(total["ended"], 1),

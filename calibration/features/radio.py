@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -12,14 +13,15 @@ from numpy.typing import NDArray
 
 from calibration.features.rows import Rows
 from calibration.features.step import Step
+from calibration.features.transport import Transport
 from calibration.fluid import MOST_MS, Fluid, efficiency, flow_through, sinr_of_mcs_db
 from calibration.network import FULL_BUFFER, SLEEP_MODES, SYMBOLS_PER_SLOT, Floats
 from calibration.sums import known, least_into, mean_into, picked, sum_into
 from calibration.trajectory import Table
 
 Made = TypeVar("Made")
-HEADERS = 1.06
-"""What IP, UDP and GTP headers add on transport links, about."""
+RADIO_HEADER_BITS = 8 * (3 + 1 + 3)
+"""PDCP, RLC and MAC, of each IP packet."""
 _, PREPARING, IN_HANDOVER, LOST = range(4)
 """States of users, as in `UE_STATES`."""
 DEEP, OFF = SLEEP_MODES.index("deep"), SLEEP_MODES.index("off")
@@ -57,15 +59,23 @@ class Radio:
         What it makes of that interval, beside what was measured, shows how far the fluid is off.
         """
         step = self.step
-        before = Step(step.network, step.before, step.before, step.controls_now, step.controls_now,
-                      step.outside_now, step.outside_now, step.age_intervals)  # fmt: skip
+        before = replace(
+            step,
+            now=step.before,
+            controls=step.controls_now,
+            outside=step.outside_now,
+        )
         return Radio(before, step.now["flow"]["sent_bits"])
 
     def rows(self, *elements: int) -> Rows:
         """Rows of some elements in each moment, with what rows of all kinds have."""
         rows = Rows((self.batch, *elements))
-        age = self.step.age_intervals.reshape(-1, *(1 for _ in elements))
-        rows.add(interval_ms=self.network.scenario.interval_ms, age_intervals=age)
+        each = -1, *(1 for _ in elements)
+        rows.add(
+            interval_ms=self.network.scenario.interval_ms,
+            age_intervals=self.step.age_intervals.reshape(each),
+            drawn=self.step.drawn.reshape(each),
+        )
         return rows
 
     def _grid(self, controls: Table) -> tuple[Floats, Floats]:
@@ -323,10 +333,11 @@ class Radio:
 
     @cached_property
     def row_rate_mbps(self) -> Floats:
-        """Of each flow row, if its user had the cell alone."""
+        """IP packets of each flow row, if its user had the cell alone."""
         network = self.network
         down, up = (picked(rate, network.row_ue) for rate in (self.rate_mbps, self.ul_rate_mbps))
-        return np.where(network.row_is_of[0], down, up)
+        whole = 1 + RADIO_HEADER_BITS / network.row_datagram_bits
+        return np.where(network.row_is_of[0], down, up) / whole
 
     @cached_property
     def sent_bits(self) -> Floats:
@@ -340,62 +351,49 @@ class Radio:
         return np.where(network.row_is_open, step.outside["sent_bits"], closed)
 
     @cached_property
-    def link_offered_mbps(self) -> Floats:
-        """What flows are going to send over each link direction."""
-        rate = np.where(self._endless, 0.0, self.sent_bits)
-        return self.link_sum(rate) * HEADERS / (self.network.scenario.interval_ms * 1e3)
-
-    @cached_property
-    def link_arriving_mbps(self) -> Floats:
-        """The same, but of the uplink what the radio lets through."""
-        network = self.network
-        up = network.row_is_of[1]
-        return (
-            self.link_sum(np.where(up, self.fluid.served_bits, self.sent_bits * ~self._endless))
-            * HEADERS
-            / (network.scenario.interval_ms * 1e3)
-        )
-
-    def link_sum(self, of_rows: Floats) -> Floats:
-        """Sum over the flow rows that pass each link direction."""
-        network = self.network
-        down, up = network.paths.incidence
-        total = np.zeros((self.batch, down.shape[1]))
-        for mine, passes in zip(network.row_is_of, (down, up), strict=True):
-            by_path = sum_into(np.where(mine, self.row_path, -1), of_rows, len(down))
-            total += by_path @ passes
-        return total
-
-    @cached_property
     def _endless(self) -> NDArray[np.bool_]:
         return self.network.row_is[FULL_BUFFER]
 
     @cached_property
-    def path_propagation_ms(self) -> Floats:
-        """Propagation delay of the path of each flow row."""
-        return self._along_paths(self.link_propagation_ms)
-
-    def _along_paths(self, of_links: Floats) -> Floats:
-        """Sums over the link directions on the path of each flow row."""
-        down, up = (of_links @ passes.T for passes in self.network.paths.incidence)
-        by_row = [picked(way, self.row_path) for way in (down, up)]
-        return np.where(self.network.row_is_of[0], *by_row)
+    def transport(self) -> Transport:
+        """What the transport network makes of the interval."""
+        return Transport(self)
 
     @cached_property
-    def path_survival(self) -> Floats:
-        """Share of what each flow row sends that its path lets through."""
-        network, outside = self.network, self.step.outside
-        kept = np.minimum(1, self.link_mbps / np.maximum(self.link_offered_mbps, 1e-6))
-        kept = kept * (1 - network.link_loss_pct / 100) * (1 - outside["link_fault_loss"])
-        kept = np.log(np.maximum(kept * outside["link_up"], 1e-9))
-        return np.asarray(np.exp(self._along_paths(kept)))
+    def waiting_bits(self) -> Floats:
+        """What waits of each flow row at the radio: all that is on its way but not in transport."""
+        return self.step.now["flow"]["in_flight_bits"] - self.transport.waiting_bits
 
     @cached_property
     def arriving_bits(self) -> Floats:
         """What comes to the radio queue of each flow row: downlink has passed transport."""
-        network = self.network
-        passed = self.sent_bits * self.path_survival
-        return np.where(network.row_is_of[0], passed, self.sent_bits)
+        transport = self.transport
+        passed = (self.sent_bits + transport.waiting_bits) * transport.path_passing
+        return np.where(self.network.row_is_of[0], passed, self.sent_bits)
+
+    @cached_property
+    def _into_path_bits(self) -> Floats:
+        """What each flow row brings to transport: of the uplink, what the radio lets through."""
+        down = self.network.row_is_of[0]
+        bits = np.where(down, self.sent_bits, self.fluid.served_bits)
+        return np.asarray(bits + self.transport.waiting_bits)
+
+    @cached_property
+    def through_bits(self) -> Floats:
+        """What arrives of each flow row: served by the fluid and, uplink, past transport."""
+        passed = self._into_path_bits * self.transport.path_passing
+        return np.where(self.network.row_is_of[0], self.fluid.served_bits, passed)
+
+    @cached_property
+    def lost_bits(self) -> Floats:
+        """What is dropped of each flow row, at the radio and in transport."""
+        return self.fluid.dropped_bits + self._into_path_bits * (1 - self.transport.path_kept)
+
+    @cached_property
+    def held_bits(self) -> Floats:
+        """What is on its way of each flow row at the end, at the radio and in transport."""
+        waits = self.transport.path_kept - self.transport.path_passing
+        return self.fluid.queued_bits + self._into_path_bits * waits
 
     @cached_property
     def backlog_age_ms(self) -> Floats:
@@ -408,7 +406,7 @@ class Radio:
         now, before = self.step.now["flow"], self.step.before["flow"]
         came = now["sent_bits"] - now["dropped_radio_bits"]
         came = came + before["sent_bits"] - before["dropped_radio_bits"]
-        earlier = np.maximum(now["in_flight_bits"] - self.network.row_at_once_bits, 0.0)
+        earlier = np.maximum(self.waiting_bits - self.network.row_at_once_bits, 0.0)
         age_ms = earlier / np.maximum(came, 1.0) * 2 * interval_ms
         return np.asarray(np.minimum(age_ms, known(now["latency_ms"], MOST_MS) + interval_ms))
 
@@ -428,24 +426,6 @@ class Radio:
         return picked(flat, self._rows_place)
 
     @cached_property
-    def link_wait_ms(self) -> Floats:
-        """Wait at each link direction: as it was, or longer if the rate falls."""
-        there_ms = self.step.now["link"]["queued_bits"] / (1e3 * self.link_mbps)
-        there_ms = np.where(self.step.outside["link_up"] < 1, 0.0, there_ms)
-        return np.minimum(np.maximum(self.link_waited_ms, there_ms), MOST_MS)
-
-    @cached_property
-    def link_waited_ms(self) -> Floats:
-        """Mean wait at each link direction in the interval that has ended."""
-        propagation_ms = self.network.link_delay_ms + self.step.outside_now["link_extra_ms"]
-        return known(np.maximum(self.step.now["link"]["delay_ms"] - propagation_ms, 0))
-
-    @cached_property
-    def path_wait_ms(self) -> Floats:
-        """Wait in the queues of the path of each flow row."""
-        return self._along_paths(self.link_wait_ms)
-
-    @cached_property
     def fluid(self) -> Fluid:
         """What comes of the next interval if packets were water."""
         step, network = self.step, self.network
@@ -455,19 +435,43 @@ class Radio:
             self.rows_cell,
             self._row_slice,
             self.row_rate_mbps,
-            np.where(self._endless, 0.0, step.now["flow"]["in_flight_bits"]),
+            np.where(self._endless, 0.0, self.waiting_bits),
             self.backlog_age_ms,
             self.arriving_bits,
+            self._slots,
+            picked(self.units, self.rows_cell),
             (controls["dedicated_pct"], controls["min_pct"], controls["max_pct"]),
             controls["scheduler"],
             network.row_packet_bits < 4e3,
         )
 
     @cached_property
-    def through_bits(self) -> Floats:
-        """Of each flow row, served by the fluid and, uplink, let through by transport."""
-        down = self.network.row_is_of[0]
-        return np.asarray(self.fluid.served_bits * np.where(down, 1.0, self.path_survival))
+    def units(self) -> Floats:
+        """What a slot of each cell is handed out in, carriers of a site together.
+
+        Groups of resource blocks (TS 38.214 Table 5.1.2.2.1-1), or symbols under TDMA.
+        """
+        scenario = self.network.scenario
+        if scenario.radio.multiplexing == "tdma":
+            return np.full(self.n_rb.shape, SYMBOLS_PER_SLOT - 1.0)
+        sizes = np.array([c.rbg_size_rb or 0 for c in scenario.carriers])[self.carrier]
+        bounds = [self.n_rb <= most for most in (36, 72, 144)]
+        standard = np.select(bounds, [2, 4, 8], 16 * np.ceil(self.n_rb / 275))
+        groups = np.ceil(self.n_rb / np.where(sizes > 0, sizes, standard))
+        return self.of_sectors(sum_into(self.of_primary, groups, self.network.n_cells))
+
+    @cached_property
+    def _slots(self) -> Floats:
+        """Slots of the next interval in the direction of each flow row."""
+        network = self.network
+        shares = np.stack([network.dl_slots, network.ul_slots])
+        share = shares[network.row_direction, self.rows_cell]
+        return np.maximum(network.scenario.interval_ms / self.row_slot_ms * share, 1.0)
+
+    @cached_property
+    def row_slot_ms(self) -> Floats:
+        """Length of a slot of each flow row's cell."""
+        return picked(15 / self.scs_khz, self.rows_cell)
 
     @cached_property
     def full_mbps(self) -> Floats:
@@ -515,42 +519,6 @@ class Radio:
     @cached_property
     def _row_slice(self) -> NDArray[np.int64]:
         return self.step.controls["row_slice"]
-
-    @cached_property
-    def row_path(self) -> NDArray[np.int64]:
-        """Number of the path through the transport network that each flow row takes."""
-        network, controls = self.network, self.step.controls
-        per_site = network.scenario.layout.n_sectors * len(network.scenario.carriers)
-        site = self.rows_cell // per_site
-        anchor = np.zeros_like(site)
-        has_app = network.row_application >= 0
-        apps = network.row_application[has_app]
-        anchor[:, has_app] = controls["application_site"][:, apps].astype(int) + 1
-        own, of_slice = controls["row_path"], controls["slice_path"]
-        _, _, n_sites, n_anchors = of_slice.shape
-        flat = (self._row_slice * n_sites + site) * n_anchors + anchor
-        path: NDArray[np.int64] = np.take_along_axis(of_slice.reshape(self.batch, -1), flat, 1)
-        if (own >= 0).any():
-            known = np.unique(own[own >= 0])
-            ends = np.zeros((known.max() + 1, 2), int)
-            for number in known:
-                ends[number] = network.paths.ends(int(number))
-            fits = (own >= 0) & (ends[own, 0] == site) & (ends[own, 1] == anchor)
-            path = np.where(fits, own, path)
-        return path
-
-    @cached_property
-    def link_propagation_ms(self) -> Floats:
-        """Of each link direction in the next interval."""
-        return self.network.link_delay_ms + self.step.outside["link_extra_ms"]
-
-    @cached_property
-    def link_mbps(self) -> Floats:
-        """Rate of each link direction in the next interval."""
-        rate = self.network.link_mbps * self.step.outside["link_rate"]
-        bucket = self.step.controls["queue"] == 4
-        rate = np.where(bucket, rate * self.network.link_bucket_pct / 100, rate)
-        return np.maximum(rate * self.step.outside["link_up"], 1e-3)
 
 
 def _heard_mw(neighbour_mw: Floats, cell: NDArray[np.int64], load: Floats) -> Floats:

@@ -13,6 +13,7 @@ from calibration.network import FULL_BUFFER, HTTP, TCP, Floats
 from calibration.sums import least_into, picked
 
 WAYS = ("dl", "ul")
+LEAST_PACKETS = 1e-3
 CARRIED = ("throughput_mbps", "prb_util_pct", "queued_bits")
 
 
@@ -44,13 +45,14 @@ def slice_rows(radio: Radio) -> Rows:
         "drain_ms": np.minimum(drain_ms, 1e4),
     })  # fmt: skip
     served, dropped = flows["served_bits"], flows["dropped_bits"]
+    packets = np.maximum(flows["served_packets"], LEAST_PACKETS)
     got, wanted = 100 * flows["share"], 100 * flows["wanted"]
     _add_by_way(rows, {
         "fluid_mbps": served / interval_kbit,
         "fluid_queued_bits": flows["queued_bits"],
         "fluid_loss_pct": 100 * dropped / np.maximum(dropped + served, 1),
-        "fluid_latency_ms": flows["queueing_bits_ms"] / np.maximum(served, 1) + 2,
-        "fluid_delay_ms": flows["delayed_bits_ms"] / np.maximum(served, 1),
+        "fluid_latency_ms": flows["delayed_packets_ms"] / packets,
+        "fluid_tail_ms": flows["tail_packets_ms"] / packets,
         "fluid_prb_pct": got,
         "wanted_pct": wanted,
         "others_wanted_pct": _of_others(wanted),

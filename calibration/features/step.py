@@ -29,6 +29,8 @@ class Step:
     outside_now: Table
     age_intervals: Floats
     """How long ago KPIs were measured last, shape (B,): 0 unless a model has predicted `now`."""
+    drawn: Floats
+    """1 where a model has drawn `now`, shape (B,); 0 where it is measured, or predicted means."""
 
 
 def steps_of(run: Trajectory) -> Step:
@@ -44,5 +46,6 @@ def steps_of(run: Trajectory) -> Step:
         taken(run.controls, now),
         taken(run.outside, now + 1),
         taken(run.outside, now),
+        np.zeros(last),
         np.zeros(last),
     )

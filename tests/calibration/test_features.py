@@ -87,6 +87,7 @@ def test_one_moment_gives_the_rows_that_many_give(runs, kind):
             at(whole.outside),
             at(whole.outside_now),
             whole.age_intervals[moment : moment + 1],
+            whole.drawn[moment : moment + 1],
         )
         for name, values in ROWS[kind](Radio(single)).columns.items():
             assert values[0] == pytest.approx(every[name][moment], rel=1e-5, nan_ok=True), name
@@ -108,8 +109,7 @@ def test_fluid_conserves_bits_and_keeps_shares(runs):
     for _, run in runs:
         radio = Radio(steps_of(run))
         fluid, network = radio.fluid, run.network
-        waiting = radio.step.now["flow"]["in_flight_bits"]
-        brought = waiting + radio.arriving_bits
+        brought = radio.waiting_bits + radio.arriving_bits
         out = fluid.served_bits + fluid.queued_bits + fluid.dropped_bits
         assert out == pytest.approx(brought, abs=1e-3)
         for share in radio.by_slice(fluid.share):

@@ -31,12 +31,12 @@ FLOWS = EVERYWHERE | own(
     ("queued_kbit", "kbit", "in_flight_base_bits over its flows."),
     ("fluid_mbps", "Mbit/s", "First guess of throughput: what the fluid model serves and transport "
      "lets through. Trees do not see it."),
-    ("fluid_latency_ms", "ms", "First guess of delay: radio by the fluid model, first come first "
-     "served, propagation_ms and path_wait_ms."),
+    ("fluid_latency_ms", "ms", "First guess of delay: radio by the fluid model, propagation_ms "
+     "and path_wait_ms."),
+    ("fluid_tail_ms", "ms", "First guess of the 95th percentile of delay, likewise."),
     ("fluid_loss_pct", "%", "First guess of loss: in transport and by full queues, of open-loop "
      "flows."),
-    ("fluid_within", "1", "Share of what is let through by flows whose delay in the fluid model is "
-     "within their budget."),
+    ("fluid_within_pct", "%", "First guess of what is within the delay budget, likewise."),
     ("in_flight_base_bits", "bit", "First guess of bits on their way: queued in the fluid model. "
      "Trees do not see it."),
     ("rate_mbps", "Mbit/s", "Mean rate that flows would have alone in their cells, mostly of those "
@@ -45,7 +45,6 @@ FLOWS = EVERYWHERE | own(
      "none."),
     ("propagation_ms", "ms", "Mean propagation delay on the paths through transport in the next "
      "interval."),
-    ("queueing_ms", "ms", "Mean time in the queues of the radio by Little's law, at most 1 s."),
     ("path_wait_ms", "ms", "Mean wait in the queues of the transport links on the paths."),
     ("wanted_of_most", "1", "Mean of what its flows' slices want of their cells, by max_pct; at "
      "most 100."),

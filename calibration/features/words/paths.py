@@ -41,10 +41,12 @@ LINK = EVERYWHERE | own(
      "rate_mbps. Trees do not see it."),
     ("util_base_pct", "%", "First guess of utilisation: what arrives and is queued, over the rate "
      "without faults and bucket."),
-    ("wait_ms", "ms", "Wait of the last interval, or that of what is queued at rate_mbps if it is "
-     "longer."),
+    ("wait_ms", "ms", "Wait of the last interval; where more begins to come than fits, by what is "
+     "queued at both ends of the next, and where that ends, until it has drained."),
     ("delay_base_ms", "ms", "First guess of delay: propagation_ms, and the wait of the last "
      "interval."),
+    ("held_kbit", "kbit", "What is queued at its end: what came beyond rate_mbps, at most "
+     "bound_packets."),
     ("excess_kbit", "kbit", "What arrives beyond rate_mbps in the next interval, or below it."),
     ("loss_base_pct", "%", "First guess of loss: what exceeds rate_mbps, of what arrives."),
 ) | settings(("queue", "1", codes(QUEUES))) | kpis(
@@ -90,7 +92,12 @@ EDGE = EVERYWHERE | own(
 def _way(kind: str, word: str) -> Entries:
     """Flows of requests or responses: means over an application's users."""
     return own(
-        (f"{kind}_fluid_latency_ms", "ms", f"Mean radio delay of {word} by the fluid model."),
+        (
+            f"{kind}_radio_ms",
+            "ms",
+            f"Mean radio delay of {word} by the fluid model, to the last bit.",
+        ),
+        (f"{kind}_path_ms", "ms", f"Mean propagation and wait at the links of {word}."),
         (f"{kind}_rate_mbps", "Mbit/s", f"Mean rate that {word} would have alone in their cells."),
         (f"{kind}_propagation_ms", "ms", f"Mean propagation delay on the path of {word}."),
         (f"{kind}_survival", "1", f"Mean share of {word} that the transport links let through."),
@@ -121,6 +128,10 @@ APPLICATION = EVERYWHERE | own(
     ("local_ms", "ms", "Mean time to compute a job on the user's device."),
     ("local_load", "1", "Jobs kept on devices, in erlangs per user; at most 10."),
     ("deadline_ms", "ms", "Of a job."),
+    ("radio_base_ms", "ms", "First guess of radio delay: request_radio_ms and response_radio_ms of "
+     "the share that is offloaded."),
+    ("transport_base_ms", "ms", "First guess of transport delay: request_path_ms and "
+     "response_path_ms of that share."),
     ("compute_base_ms", "ms", "First guess of computing: mean of edge_ms and local_ms by "
      "fraction."),
     ("edge_ms", "ms", "Mean work of jobs at its site over the speed of a server."),

@@ -33,9 +33,9 @@ SLICE = own(
      "first guess of the queue."),
     ("{d}_fluid_loss_pct", "%", "What does not fit into the queue, of that and what is served, "
      "{direction}: first guess of loss."),
-    ("{d}_fluid_latency_ms", "ms", "Time in the queue by Little's law, {direction}, at most 1 s, "
-     "and 2 ms: first guess of delay."),
-    ("{d}_fluid_delay_ms", "ms", "Delay of what is served first come first served, {direction}."),
+    ("{d}_fluid_latency_ms", "ms", "First guess of delay, {direction}: queue, turn, on the way, "
+     "repetitions."),
+    ("{d}_fluid_tail_ms", "ms", "First guess of its 95th percentile, {direction}."),
     ("{d}_fluid_prb_pct", "%", "Share of the cell's {direction} resources that the fluid model "
      "gives to it (RRMPolicyRatio, TS 28.541 4.3.36): first guess of resource blocks."),
     ("{d}_wanted_pct", "%", "Share that all of its {direction} demand would take; may exceed 100."),
