@@ -1,0 +1,401 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Changes of controls that can matter for a goal: `moves_for`.
+
+They follow from what the goal's predicates name and from what the network can be told. Values are
+those that `control_ranges` calls sensible. A move is a `Candidate`: calls of configuration tools
+that belong together, at most as many as the agent has left.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from agent_learning.baselines.settings import planned, wanted
+from env.goals import ControlPredicate, Goal, KpiPredicate
+from env.tools.observation.reading import slices_of
+from env.tools.reasoning import candidates as make
+from env.tools.reasoning.candidates import Candidate, call, candidate
+from env.tools.reasoning.foresight import measured, serving_cell
+from env.tools.reasoning.transport import quickest, transport_graph, usable
+from env.view import View
+from ns3_scenarios.control_ranges import Span, control_ranges
+from ns3_scenarios.controls import AUTO
+
+ENERGY = ("power_w", "energy_j", "sleep_pct")
+MOBILITY = ("ho_attempts", "ho_successes", "ho_failures", "ho_ping_pongs", "rlf", "lost")
+FLIGHT = ("x_m", "y_m", "z_m")
+BUSY_PCT, LOSSY_PCT = 90.0, 1.0
+"""Use and loss of a link from which traffic is led round it."""
+SHARES = ((None, None, 100.0), (0.0, 40.0, 100.0), (20.0, 60.0, 100.0), (0.0, 0.0, 10.0))
+"""Dedicated, guaranteed and most resource blocks of a slice, in %."""
+HANDOVERS = ((2.0, 80.0), (4.0, 320.0), (0.0, 40.0), (8.0, 640.0))
+"""A3 offset in dB and time to trigger in ms: balanced, slow, eager, sticky."""
+BEYOND = 0.1
+"""Of a bound on a position, or 5 m where that is more, by which a UAV flies past it."""
+FLY_M = 150.0
+"""Distance of points that a UAV tries in each direction."""
+
+
+def moves_for(view: View, goal: Goal, most_calls: int) -> list[Candidate]:
+    """Moves that can matter for a goal, those that are most likely to help first.
+
+    Args:
+        view: of the network, within the scope of the agent.
+        goal: that has been checked.
+        most_calls: of a move; one that would need more is cut to what it begins with.
+    """
+    controls = [p for p in goal if isinstance(p, ControlPredicate)]
+    kpis = [p for p in goal if isinstance(p, KpiPredicate)]
+    by_predicate = [list(_of_kpi(view, predicate)) for predicate in kpis]
+    mixed = [c for row in itertools.zip_longest(*by_predicate) for c in row if c]
+    found = [*wanted(view, controls), *planned(view), *_round_trouble(view), *mixed]
+    unique: dict[str, Candidate] = {}
+    for one in found:
+        calls = tuple(c for c in one.calls if view.scope.has_tool(c.tool))[:most_calls]
+        if calls:
+            text = repr([c.model_dump() for c in calls])
+            unique.setdefault(text, Candidate(one.strategy, calls))
+    return list(unique.values())
+
+
+def _round_trouble(view: View) -> Iterator[Candidate]:
+    """Traffic leaves links that are down, damaged or full; cells that sleep wake up."""
+    bad = _bad_links(view)
+    if bad:
+        yield from _rerouted(view, slices_of(view), bad)
+        for name in slices_of(view):
+            yield from _rerouted(view, [name], bad)
+        for link in bad:
+            yield from make.reroute(view, link)
+    yield from make.sleep(view, make.asleep(view), "on")
+
+
+def _bad_links(view: View) -> list[str]:
+    """Links that are down, full, lossy or below the rate that they were built with."""
+    kpis = view.now
+    found = []
+    for link in view.scenario.links:
+        rows = kpis.where("link", link=link.name)
+        loss, use, rate = (
+            np.nan_to_num(np.asarray(kpis.column("link", name)[rows], float), nan=usual)
+            for name, usual in (
+                ("loss_pct", 0.0),
+                ("util_pct", 0.0),
+                ("rate_mbps", link.rate_mbps),
+            )
+        )
+        up = all(up is None or bool(up) for up in kpis.column("link", "up")[rows])
+        worn = (rate < 0.99 * link.rate_mbps).any()
+        if not up or worn or (loss > LOSSY_PCT).any() or (use > BUSY_PCT).any():
+            found.append(link.name)
+    return found
+
+
+def _rerouted(view: View, slices: Sequence[str], avoid: Sequence[str]) -> list[Candidate]:
+    """Slices go round links, from every site to every anchor that they use."""
+    graph = transport_graph(view)
+    free = usable(graph, avoid=avoid, down=True)
+    calls = []
+    for name in slices:
+        for site in view.scenario.site_ids:
+            for anchor in _anchors(view, name):
+                path = quickest(free, site, anchor)
+                if path is None:
+                    continue
+                route = "-".join(path.nodes)
+                now = view.controls.slices[name].routes.get(site, {}).get(anchor)
+                usual = quickest(usable(graph, down=True), site, anchor)
+                same = now == AUTO and usual is not None and usual.nodes == path.nodes
+                if now is not None and now != route and not same:
+                    calls.append(call("reroute_flow", slice=name, path=list(path.nodes)))
+    return candidate(f"{', '.join(slices)} round {', '.join(avoid)}", calls)
+
+
+def _anchors(view: View, slice_: str) -> list[str]:
+    """Where traffic of a slice ends: the core, and sites of its applications."""
+    ends = {view.scenario.anchors[0]: None}
+    for group in view.scenario.users:
+        if group.slice == slice_:
+            for application in view.scenario.applications(group):
+                ends[view.controls.applications[application.name].site] = None
+    return list(ends)
+
+
+def _of_kpi(view: View, goal: KpiPredicate) -> Iterator[Candidate]:
+    less = goal.comparison in ("<", "<=")
+    if goal.kpi in ENERGY or goal.kpi.startswith("energy"):
+        return _of_energy(view, goal, saves=less != (goal.kpi == "sleep_pct"))
+    if goal.application or goal.site or goal.table in ("edge", "application"):
+        return _of_edge(view, goal)
+    if goal.kpi in FLIGHT or goal.kpi == "battery_pct":
+        return _of_flight(view, goal)
+    if goal.table == "link":
+        return _of_link(view, goal)
+    if goal.kpi in MOBILITY:
+        return _of_mobility(view, goal)
+    return _of_service(view, goal)
+
+
+def _of_energy(view: View, goal: KpiPredicate, *, saves: bool) -> Iterator[Candidate]:
+    cells = _cells(view, goal)
+    idle = cells[::-1]
+    if not saves:
+        yield from make.sleep(view, cells, "on")
+        return
+    for by_db in (-8.0, -12.0, -4.0):
+        yield from make.power(view, cells, by_db)
+    for mode in ("deep", "light", "micro", "off"):
+        yield from make.sleep(view, cells, mode)
+        for n in (1, 2, len(cells) // 2):
+            yield from make.sleep(view, idle[:n], mode)
+    yield from _carriers(view, cells, shrink=True)
+    for n in (1, 2):
+        yield from make.power(view, idle[:n], -12.0)
+    yield from make.degrade(view, slices_of(view), "reduce_rate")
+    yield from make.degrade(view, slices_of(view), "essential_only")
+
+
+def _of_edge(view: View, goal: KpiPredicate) -> Iterator[Candidate]:
+    sites = [s for s in view.scenario.anchors[1:] if view.scope.has(s)]
+    applications = view.controls.applications
+    if goal.application:
+        mine = [goal.application]
+    elif goal.site:
+        mine = [a for a, c in applications.items() if c.site == goal.site and view.scope.has(a)]
+    else:
+        mine = [a for a in applications if view.scope.has(a)]
+    for fraction in (1.0, 0.5, 0.0):
+        for name in mine:
+            for site in sites:
+                if (applications[name].site, applications[name].fraction) != (site, fraction):
+                    yield from make.offload(view, name, site, fraction)
+        if len(mine) > 1:
+            for site in sites:
+                calls = [c.calls[0] for n in mine for c in make.offload(view, n, site, fraction)]
+                yield from candidate(f"{fraction:.0%} of {', '.join(mine)} to {site}", calls)
+    homes = {applications[name].site for name in mine}
+    for home in homes:
+        for rival in make.move_applications(view, home):
+            if all(c.arguments["application"] not in mine for c in rival.calls):
+                yield rival
+    if goal.site:
+        yield from make.move_applications(view, goal.site, away=False)
+    slices = {
+        group.slice
+        for group in view.scenario.users
+        for a in view.scenario.applications(group)
+        if a.name in mine
+    }
+    for name in sorted(slices):
+        yield from _shares(view, name, make.busiest(view, view.scenario.n_cells))
+        yield from make.degrade(view, [s for s in slices_of(view) if s != name], "reduce_rate")
+
+
+def _of_flight(view: View, goal: KpiPredicate) -> Iterator[Candidate]:
+    """A UAV goes past what its position is compared with, or saves its battery."""
+    for ue in [goal.ue] if goal.ue else view.uavs:
+        if view.group_of[ue].mobility.kind != "uav":
+            continue
+        if goal.kpi in FLIGHT:
+            past = max(5.0, BEYOND * abs(goal.value))
+            sign = {"<": -1, ">": 1}.get(goal.comparison[0], 0)
+            yield from _flown(view, ue, {goal.kpi: goal.value + sign * past})
+        yield from make.fly(view, ue)
+
+
+def _flown(view: View, ue: str, to: dict[str, float]) -> list[Candidate]:
+    """A UAV goes to a point, as far as its geofence allows; other axes stay as they are."""
+    ranges, controls = control_ranges(view.scenario), view.controls.ues[ue].waypoint
+    if controls is None:
+        return []
+    point = dict(zip(FLIGHT, measured(view, ue, *FLIGHT).tolist(), strict=True)) | to
+    for axis in FLIGHT:
+        span = ranges[f"ues.{ue}.waypoint.{axis}"].allowed
+        assert isinstance(span, Span)
+        if not np.isfinite(point[axis]):
+            return []
+        point[axis] = round(float(np.clip(point[axis], span.min, span.max)), 1)
+    speed = ranges[f"ues.{ue}.waypoint.speed_mps"].sweep
+    assert isinstance(speed, Span)
+    words = ", ".join(f"{axis} {value:g}" for axis, value in point.items())
+    return [
+        Candidate(
+            f"{ue} flies to {words} at {speed_mps:g} m/s",
+            (call("set_waypoint", ue=ue, **point, speed_mps=round(speed_mps, 1)),),
+        )
+        for speed_mps in (speed.max, controls.speed_mps)
+    ]
+
+
+def _of_link(view: View, goal: KpiPredicate) -> Iterator[Candidate]:
+    links = [goal.link] if goal.link else [link.name for link in view.scenario.links]
+    slices = slices_of(view)
+    for link in links:
+        yield from _rerouted(view, slices, [link])
+        for name in slices:
+            yield from _rerouted(view, [name], [link])
+        for queue in ("fq_codel", "codel", "red", "token_bucket", "fifo"):
+            if view.controls.links[link].queue != queue:
+                yield from candidate(
+                    f"{queue} at {link}", [call("reroute_flow", link=link, queue=queue)]
+                )
+    for level in ("reduce_rate", "essential_only"):
+        for name in slices:
+            yield from make.degrade(view, [name], level)
+        yield from make.degrade(view, slices, level)
+    yield from _of_edge(view, goal)
+
+
+def _of_mobility(view: View, goal: KpiPredicate) -> Iterator[Candidate]:
+    cells = _cells(view, goal)
+    near = make.around(view, goal.cell, 3) if goal.cell else []
+    for some in (cells, [*cells[:1], *near], cells[:3]):
+        yield from _handovers(view, some)
+    for by_db in (make.POWER_STEP_DB, -make.POWER_STEP_DB):
+        yield from make.power(view, cells, by_db)
+
+
+def _of_service(view: View, goal: KpiPredicate) -> Iterator[Candidate]:
+    """Throughput, delay, loss and signal of slices, cells and users."""
+    cells = _cells(view, goal)
+    mine = goal.slice or (view.group_of[goal.ue].slice if goal.ue else None)
+    slices = slices_of(view)
+    own = [mine] if mine in slices else []
+    others = [s for s in slices if s not in own]
+    for name in own or slices:
+        yield from _shares(view, name, cells)
+    yield from _carriers(view, cells, shrink=False)
+    yield from make.power(view, cells, make.POWER_STEP_DB)
+    yield from make.power(view, cells, 99.0)
+    for policy in ("qos", "proportional_fair", "max_ci", "round_robin"):
+        yield from make.scheduler(view, cells, policy)
+    yield from make.degrade(view, own or slices, "none")
+    for level in ("reduce_rate", "essential_only"):
+        yield from make.degrade(view, others, level)
+        yield from make.degrade(view, own, level)
+    for name in others:
+        yield from _limited(view, name, cells)
+        yield from make.degrade(view, [name], "reduce_rate")
+    for by_deg in (make.TILT_STEP_DEG, -make.TILT_STEP_DEG):
+        yield from make.tilt(view, cells, by_deg)
+    yield from _handovers(view, cells)
+    if goal.cell:
+        yield from _lure(view, goal.cell)
+    near = make.around(view, goal.cell) if goal.cell else []
+    yield from make.power(view, near, -2 * make.POWER_STEP_DB)
+    yield from make.sleep(view, cells, "on")
+    if goal.ue:
+        yield from make.order_handover(view, goal.ue)
+        for name in slices:
+            flows = view.controls.ues[goal.ue].flows.values()
+            if any(flow.slice != name for flow in flows):
+                yield from candidate(
+                    f"{goal.ue} joins {name}",
+                    [call("switch_network_slice", ue=goal.ue, slice=name)],
+                )
+    for ue in view.uavs:
+        if goal.ue in (None, ue) and (goal.ue or mine == view.group_of[ue].slice):
+            yield from _about(view, ue)
+    for link in view.scenario.links:
+        yield from _rerouted(view, own or slices, [link.name])
+    if view.controls.applications:
+        yield from _of_edge(view, goal.model_copy(update={"site": None, "application": None}))
+
+
+def _about(view: View, ue: str) -> Iterator[Candidate]:
+    """A UAV hovers, or goes a way up, down or aside."""
+    yield from make.fly(view, ue)
+    position = dict(zip(FLIGHT, measured(view, ue, *FLIGHT).tolist(), strict=True))
+    for axis, by_m in itertools.product(FLIGHT, (FLY_M, -FLY_M)):
+        way = by_m / 3 if axis == "z_m" else by_m
+        yield from _flown(view, ue, {axis: position[axis] + way})[:1]
+
+
+def _cells(view: View, goal: KpiPredicate) -> list[str]:
+    """Cells that a goal is about, the fullest first."""
+    if goal.cell:
+        return [goal.cell]
+    if goal.ue:
+        return serving_cell(view, goal.ue)
+    return make.busiest(view, view.scenario.n_cells)
+
+
+def _shares(view: View, slice_: str, cells: Sequence[str]) -> Iterator[Candidate]:
+    """A slice gets more of cells, if need be from what is promised to others."""
+    for dedicated, least, most in SHARES[:3]:
+        calls = []
+        for cell in cells:
+            shares = view.controls.cells[cell].slices
+            if slice_ not in shares:
+                continue
+            own = shares[slice_]
+            free = 100 - sum(s.min_pct for n, s in shares.items() if n != slice_)
+            wanted = {
+                "dedicated_pct": own.dedicated_pct if dedicated is None else min(dedicated, free),
+                "min_pct": own.min_pct if least is None else min(max(least, own.min_pct), free),
+                "max_pct": most,
+            }
+            if wanted != own.model_dump():
+                calls.append(call("trigger_slice_reallocation", cell=cell, slice=slice_, **wanted))
+        yield from candidate(f"{slice_} gets {least or 'as'} to {most:g} % of cells", calls)
+
+
+def _limited(view: View, slice_: str, cells: Sequence[str]) -> list[Candidate]:
+    """A slice gets little of cells."""
+    dedicated, least, most = SHARES[3]
+    calls = [
+        call(
+            "trigger_slice_reallocation",
+            cell=cell,
+            slice=slice_,
+            dedicated_pct=dedicated,
+            min_pct=least,
+            max_pct=most,
+        )
+        for cell in cells
+        if slice_ in view.controls.cells[cell].slices
+    ]
+    return candidate(f"{slice_} gets at most {most:g} % of cells", calls)
+
+
+def _carriers(view: View, cells: Sequence[str], *, shrink: bool) -> Iterator[Candidate]:
+    """Cells use more or less of their carriers."""
+    ranges = control_ranges(view.scenario)
+    for share in (0, 1) if shrink else (-1,):
+        calls = []
+        for cell in cells:
+            steps = ranges[f"cells.{cell}.bandwidth_mhz"].sweep
+            assert not isinstance(steps, Span)
+            width = steps[min(share, len(steps) - 1)]
+            if width != view.controls.cells[cell].bandwidth_mhz:
+                calls.append(call("set_cell_carrier", cell=cell, bandwidth_mhz=width))
+        yield from candidate(f"step {share} of bandwidth at {', '.join(cells)}", calls)
+
+
+def _handovers(view: View, cells: Sequence[str]) -> Iterator[Candidate]:
+    for offset_db, ttt_ms in HANDOVERS:
+        calls = []
+        for cell in cells:
+            own = view.controls.cells[cell].handover
+            if own and (own.a3_offset_db, own.ttt_ms) != (offset_db, ttt_ms):
+                calls.append(
+                    call("set_handover_params", cell=cell, a3_offset_db=offset_db, ttt_ms=ttt_ms)
+                )
+        yield from candidate(f"A3 at {offset_db:g} dB after {ttt_ms:g} ms", calls)
+
+
+def _lure(view: View, cell: str) -> Iterator[Candidate]:
+    """Neighbours hand users over to a cell, or it hands its own to them."""
+    near = make.around(view, cell, 3)
+    for words, by_db in (("to", 6.0), ("away from", -6.0)):
+        calls = []
+        for other in near:
+            own = view.controls.cells[other].handover
+            if own and cell in own.cio_db:
+                calls.append(call("set_handover_params", cell=other, neighbour=cell, cio_db=by_db))
+        yield from candidate(f"neighbours hand users over {words} {cell}", calls)
+    yield from make.handover(view, [cell], -make.OFFSET_STEP_DB)
+    yield from make.handover(view, [cell], make.OFFSET_STEP_DB)
