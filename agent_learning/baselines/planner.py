@@ -20,7 +20,7 @@ from agent_learning.baselines.settings import keep
 from env.agents import Call
 from env.backends.surrogate import SurrogateBackend
 from env.environment import Answer
-from env.goals import ControlPredicate, Goal, Verdict, judge, met
+from env.goals import ControlPredicate, Goal, KpiPredicate, Verdict, judge, met
 from env.kpis import Kpis
 from env.tasks import Task
 from env.tools.reasoning.candidates import Candidate
@@ -47,6 +47,10 @@ HEADROOM = 0.1
 """Weight of the margin beyond the goal."""
 PER_DEGRADED = 0.15
 """What a further level of degradation of a slice must gain: it takes service away."""
+ASIDE = 0.3
+"""What a change that has nothing to do with the goal must gain: models err most far from home."""
+RESTORING = 0.15
+"""Worth of going back to what the network was planned with, besides what it gains."""
 LEVELS = ("none", "reduce_rate", "essential_only")
 MOST_WINDOW = 50
 
@@ -102,7 +106,17 @@ class Objective:
         success = float(np.mean(reached))
         score = success + float(np.mean(progress)) - PER_CALL * calls
         score -= PER_DEGRADED * (_degraded(controls) - _degraded(view.controls))
+        score += RESTORING * _restored(view, trial) - ASIDE * self._is_aside(trial)
         return Outlook(trial.candidate, score, success)
+
+    def _is_aside(self, trial: Trial) -> bool:
+        """Whether moves only wait, or move applications where the goal is not about the edge."""
+        moved = [s for change in trial.changes for s in change.settings if s.before != s.after]
+        if not moved:
+            return bool(trial.candidate.calls)
+        if any(_is_of_edge(predicate) for predicate in self.goal):
+            return False
+        return any(setting.path.startswith("applications.") for setting in moved)
 
     def _kept(self, past: list[Kpis], draw: Sequence[Kpis], trial: Trial) -> bool:
         return not any(
@@ -141,6 +155,7 @@ class Planner:
         self._plan: tuple[ToolCall, ...] = ()
         self._made: ToolCall | None = None
         self._refused: set[str] = set()
+        self._waited = False
 
     def act(self, view: View, last: Answer | None) -> Call | None:
         """The next call of the plan, or of a new one."""
@@ -156,6 +171,7 @@ class Planner:
         if not self._plan:
             return None
         self._made, self._plan = self._plan[0], self._plan[1:]
+        self._waited = [self._made] == list(waiting.calls if (waiting := keep(view)) else ())
         return self._made.tool, self._made.arguments
 
     def _imagining(self, view: View) -> View:
@@ -171,7 +187,7 @@ class Planner:
 
     def _search(self, view: View, left: int) -> Candidate:
         """The best set of moves, by few futures and then by more; nothing where none helps."""
-        wait = keep(view)
+        wait = keep(view) if not self._waited else None
         moves = moves_for(view, self._objective.goal, left)
         singles = self._screened(view, [*([wait] if wait else []), *moves])
         best: list[Outlook] = []
@@ -203,6 +219,19 @@ class Planner:
             return None
         trial = attempt(view, moves, self._objective.horizon(len(moves.calls)), draws)
         return self._objective.outlook(view, trial) if trial else None
+
+
+def _is_of_edge(predicate: KpiPredicate | ControlPredicate) -> bool:
+    if isinstance(predicate, ControlPredicate):
+        return predicate.path.startswith("applications.")
+    return predicate.table in ("edge", "application") or predicate.kpi == "edge_load_pct"
+
+
+def _restored(view: View, trial: Trial) -> float:
+    """Share of the settings of moves that go back to what the network was planned with."""
+    plan = ControlState.initial(view.scenario)
+    moved = [s for change in trial.changes for s in change.settings if s.before != s.after]
+    return float(np.mean([s.after == plan.get(s.path) for s in moved])) if moved else 0.0
 
 
 def _degraded(controls: ControlState) -> int:

@@ -21,6 +21,8 @@ Answer = dict[str, Any]
 
 LONG = {"limit": 100}
 """Most entries that are asked for."""
+SLA_WINDOW = 10
+"""Reporting intervals over which promises of slices are judged: one alone varies a lot."""
 MOST_ASKED = 9
 """Elements of a kind that are asked for one by one in a cycle: the fullest cells, the weakest
 users."""
@@ -84,6 +86,8 @@ class Facts:
         if tool == "read_telemetry":
             return list(uavs)[:MOST_ASKED]
         found = self.records[kind]
+        if kind == "slice":
+            return list(found)
         order: Callable[[str], float]
         if kind == "cell":
             use = dict.fromkeys(found, 0.0)
@@ -133,6 +137,12 @@ def _slices(facts: Facts, answer: Answer) -> None:
         promised = sum(o["min_pct"] or 0 for o in others)
         used = [o["dl_prb_util_pct"] or 0 for o in (*others, share)]
         share |= {"free_pct": max(0.0, 100 - promised), "cell_prb_util_pct": sum(used)}
+
+
+def _sla(facts: Facts, answer: Answer) -> None:
+    for term in answer["terms"]:
+        if term["name"] == "within_budget":
+            facts.add("slice", answer["slice"], {"kept_budget_pct": term["achieved"]})
 
 
 def _links(facts: Facts, answer: Answer) -> None:
@@ -206,7 +216,7 @@ def _telemetry(facts: Facts, answer: Answer) -> None:
 
 def _neighbours(facts: Facts, answer: Answer) -> None:
     heard = [n for n in answer["neighbours"] if n["state"] in ("on", "micro", "light", None)]
-    best = max(heard, key=lambda n: n["above_serving_db"] or -200.0, default={})
+    best: Record = max(heard, key=lambda n: n["above_serving_db"] or -200.0, default={})
     facts.add(
         "ue",
         answer["ue"],
@@ -222,6 +232,9 @@ SOURCES = {
     "get_topology": Source(_topology, arguments={"scope": "all"} | LONG),
     "list_alarms": Source(_alarms, arguments=LONG),
     "get_slice_status": Source(_slices, arguments=LONG),
+    "verify_sla_compliance": Source(
+        _sla, per="slice", argument="slice", arguments={"window": SLA_WINDOW}
+    ),
     "check_link_quality": Source(_links, arguments=LONG),
     "get_edge_load": Source(_edge),
     "get_energy_report": Source(_energy, arguments=LONG),
@@ -258,7 +271,8 @@ def _fields(tool: str, *models: str, without: Iterable[str] = ()) -> set[str]:
 
 
 FIELDS: dict[str, set[str]] = {
-    "slice": _fields("get_slice_status", "SliceStatus", "SliceKpis", without=("kpis", "cells")),
+    "slice": _fields("get_slice_status", "SliceStatus", "SliceKpis", without=("kpis", "cells"))
+    | {"kept_budget_pct"},
     "share": _fields("get_slice_status", "SliceInCell")
     | {"slice", "free_pct", "cell_prb_util_pct"},
     "cell": _fields("get_topology", "CellPlace")

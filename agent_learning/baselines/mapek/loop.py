@@ -8,12 +8,11 @@ import json
 import re
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from agent_learning.baselines.mapek.expressions import Expression, UnknownFactError, template
 from agent_learning.baselines.mapek.facts import SOURCES, Facts, words
-from agent_learning.baselines.mapek.rules import RULES, Rule, Step, load_rules
+from agent_learning.baselines.mapek.rules import Rule, Step, load_rules
 from env.agents import Call
 from env.environment import Answer
 from env.view import View
@@ -40,13 +39,13 @@ class MapeK:
     greatest priority, for all elements alike, and stops when no rule fires.
 
     Args:
-        rules: file of the rules.
+        rules: that it knows; those of the package by default.
     """
 
     name = "mapek"
 
-    def __init__(self, rules: Path = RULES) -> None:
-        self._rules = load_rules(rules)
+    def __init__(self, rules: Sequence[Rule] | None = None) -> None:
+        self._rules = load_rules() if rules is None else tuple(rules)
 
     def start(self, intent: str, view: View, seed: int) -> None:
         """Nothing is known yet."""
@@ -99,7 +98,7 @@ class MapeK:
                 yield from self._ask(tool, source.arguments or {})
                 continue
             for name in self.facts.asked_one_by_one(source.per, self._uavs, tool):
-                yield from self._ask(tool, {source.argument: name})
+                yield from self._ask(tool, (source.arguments or {}) | {source.argument: name})
 
     def _ask(self, tool: str, arguments: dict[str, Any]) -> Calling:
         answer = yield tool, arguments
@@ -156,7 +155,7 @@ URGENT = 90
 
 
 def _one_by_one(rule: Rule) -> bool:
-    return any(SOURCES[tool].per for tool in rule.monitors)
+    return any(SOURCES[tool].per in ("cell", "ue") for tool in rule.monitors)
 
 
 def _combinations(step: Step, names: dict[str, Any]) -> Iterator[dict[str, Any]]:
