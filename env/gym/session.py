@@ -137,7 +137,7 @@ class Session:
         return any(v.holds is False for v in verdicts)
 
     def _each_progress(self) -> list[float | None]:
-        return [_progress(v, s) for v, s in zip(self._verdicts(), self._at_start, strict=True)]
+        return [progress_of(v, s) for v, s in zip(self._verdicts(), self._at_start, strict=True)]
 
     def _mean_progress(self) -> float:
         known = [p or 0.0 for p in self._each_progress()]
@@ -151,7 +151,7 @@ def within(task: Task | None, scope: Scope) -> Scope:
     return Scope(tools=both, elements=scope.elements)
 
 
-def _progress(now: Verdict, start: Verdict) -> float | None:
+def progress_of(now: Verdict, start: Verdict) -> float | None:
     """From 0 as at the start to 1 where it holds; None where nothing is known."""
     if now.holds is None:
         return None

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Conditions and templated arguments of rules: Jinja expressions over records of facts.
 
-Where an expression needs what is not known, such as the delay of no packets, a condition is false. Expressions run in Jinja's sandbox and see records and a few functions, nothing else.
+Where a condition needs what is not known, such as the delay of no packets, it is false. Expressions
+run in Jinja's sandbox and see records and a few functions, nothing else.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from typing import Any
 import jinja2
 import jinja2.meta
 from jinja2 import nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from agent_learning.errors import BenchUserError
 
 _TEMPLATE = re.compile(r"\{\{(.*)\}\}", re.DOTALL)
 _JINJA = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined)
-_UNKNOWN = (TypeError, jinja2.UndefinedError, SecurityError)
+_UNKNOWN = (TypeError, jinja2.TemplateRuntimeError)
 
 
 class UnknownFactError(Exception):
