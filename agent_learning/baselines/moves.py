@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from agent_learning.baselines.settings import planned, wanted
-from env.goals import ControlPredicate, Goal, KpiPredicate
+from agent_learning.baselines.settings import AXES, MOST_SPEED_MPS, fly_to, planned, wanted
+from env.goals import Goal, KpiPredicate
 from env.tools.observation.reading import slices_of
 from env.tools.reasoning import candidates as make
 from env.tools.reasoning.candidates import Candidate, call, candidate
@@ -26,7 +26,6 @@ from ns3_scenarios.controls import AUTO
 
 ENERGY = ("power_w", "energy_j", "sleep_pct")
 MOBILITY = ("ho_attempts", "ho_successes", "ho_failures", "ho_ping_pongs", "rlf", "lost")
-FLIGHT = ("x_m", "y_m", "z_m")
 BUSY_PCT, LOSSY_PCT = 90.0, 1.0
 """Use and loss of a link from which traffic is led round it."""
 SHARES = ((None, None, 100.0), (0.0, 40.0, 100.0), (20.0, 60.0, 100.0), (0.0, 0.0, 10.0))
@@ -47,18 +46,21 @@ def moves_for(view: View, goal: Goal, most_calls: int) -> list[Candidate]:
         goal: that has been checked.
         most_calls: of a move; one that would need more is cut to what it begins with.
     """
-    controls = [p for p in goal if isinstance(p, ControlPredicate)]
     kpis = [p for p in goal if isinstance(p, KpiPredicate)]
     by_predicate = [list(_of_kpi(view, predicate)) for predicate in kpis]
     mixed = [c for row in itertools.zip_longest(*by_predicate) for c in row if c]
-    found = [*wanted(view, controls), *planned(view), *_round_trouble(view), *mixed]
+    found = [*wanted(view, goal), *planned(view, goal), *_round_trouble(view), *mixed]
     unique: dict[str, Candidate] = {}
     for one in found:
-        calls = tuple(c for c in one.calls if view.scope.has_tool(c.tool))[:most_calls]
-        if calls:
-            text = repr([c.model_dump() for c in calls])
-            unique.setdefault(text, Candidate(one.strategy, calls))
+        if (made := cut(view, one, most_calls)).calls:
+            unique.setdefault(repr([c.model_dump() for c in made.calls]), made)
     return list(unique.values())
+
+
+def cut(view: View, move: Candidate, most_calls: int) -> Candidate:
+    """What of a move an agent may do."""
+    calls = tuple(c for c in move.calls if view.scope.has_tool(c.tool))
+    return Candidate(move.strategy, calls[:most_calls])
 
 
 def _round_trouble(view: View) -> Iterator[Candidate]:
@@ -130,7 +132,7 @@ def _of_kpi(view: View, goal: KpiPredicate) -> Iterator[Candidate]:
         return _of_energy(view, goal, saves=less != (goal.kpi == "sleep_pct"))
     if goal.application or goal.site or goal.table in ("edge", "application"):
         return _of_edge(view, goal)
-    if goal.kpi in FLIGHT or goal.kpi == "battery_pct":
+    if goal.kpi in AXES or goal.kpi == "battery_pct":
         return _of_flight(view, goal)
     if goal.table == "link":
         return _of_link(view, goal)
@@ -196,37 +198,35 @@ def _of_edge(view: View, goal: KpiPredicate) -> Iterator[Candidate]:
 
 def _of_flight(view: View, goal: KpiPredicate) -> Iterator[Candidate]:
     """A UAV goes past what its position is compared with, or saves its battery."""
-    for ue in [goal.ue] if goal.ue else view.uavs:
-        if view.group_of[ue].mobility.kind != "uav":
-            continue
-        if goal.kpi in FLIGHT:
-            past = max(5.0, BEYOND * abs(goal.value))
-            sign = {"<": -1, ">": 1}.get(goal.comparison[0], 0)
-            yield from _flown(view, ue, {goal.kpi: goal.value + sign * past})
+    fliers = [ue for ue in view.uavs if goal.ue in (None, ue) and view.scope.has(ue)]
+    fliers = [ue for ue in fliers if goal.slice in (None, view.group_of[ue].slice)]
+    if goal.kpi in AXES:
+        past = max(5.0, BEYOND * abs(goal.value))
+        sign = {"<": -1, ">": 1}.get(goal.comparison[0], 0)
+        flown = [_flown(view, ue, {goal.kpi: goal.value + sign * past}) for ue in fliers]
+        for options in zip(*(one for one in flown if one), strict=False):
+            yield from candidate(
+                f"{', '.join(fliers)} fly to {goal.kpi} {goal.value:g}",
+                [one.calls[0] for one in options],
+            )
+        yield from itertools.chain(*flown)
+    for ue in fliers:
         yield from make.fly(view, ue)
 
 
 def _flown(view: View, ue: str, to: dict[str, float]) -> list[Candidate]:
     """A UAV goes to a point, as far as its geofence allows; other axes stay as they are."""
-    ranges, controls = control_ranges(view.scenario), view.controls.ues[ue].waypoint
-    if controls is None:
+    order = view.controls.ues[ue].waypoint
+    if order is None:
         return []
-    point = dict(zip(FLIGHT, measured(view, ue, *FLIGHT).tolist(), strict=True)) | to
-    for axis in FLIGHT:
-        span = ranges[f"ues.{ue}.waypoint.{axis}"].allowed
-        assert isinstance(span, Span)
-        if not np.isfinite(point[axis]):
-            return []
-        point[axis] = round(float(np.clip(point[axis], span.min, span.max)), 1)
-    speed = ranges[f"ues.{ue}.waypoint.speed_mps"].sweep
-    assert isinstance(speed, Span)
-    words = ", ".join(f"{axis} {value:g}" for axis, value in point.items())
+    words = ", ".join(f"{axis} {value:g}" for axis, value in to.items())
     return [
-        Candidate(
+        one
+        for speed_mps in (MOST_SPEED_MPS, order.speed_mps)
+        for one in candidate(
             f"{ue} flies to {words} at {speed_mps:g} m/s",
-            (call("set_waypoint", ue=ue, **point, speed_mps=round(speed_mps, 1)),),
+            [fly_to(view, ue, to | {"speed_mps": speed_mps})],
         )
-        for speed_mps in (speed.max, controls.speed_mps)
     ]
 
 
@@ -308,8 +308,8 @@ def _of_service(view: View, goal: KpiPredicate) -> Iterator[Candidate]:
 def _about(view: View, ue: str) -> Iterator[Candidate]:
     """A UAV hovers, or goes a way up, down or aside."""
     yield from make.fly(view, ue)
-    position = dict(zip(FLIGHT, measured(view, ue, *FLIGHT).tolist(), strict=True))
-    for axis, by_m in itertools.product(FLIGHT, (FLY_M, -FLY_M)):
+    position = dict(zip(AXES, measured(view, ue, *AXES).tolist(), strict=True))
+    for axis, by_m in itertools.product(AXES, (FLY_M, -FLY_M)):
         way = by_m / 3 if axis == "z_m" else by_m
         yield from _flown(view, ue, {axis: position[axis] + way})[:1]
 

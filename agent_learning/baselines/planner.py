@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agent_learning.baselines.moves import moves_for
-from agent_learning.baselines.settings import keep
+from agent_learning.baselines.moves import cut, moves_for
+from agent_learning.baselines.settings import keep, planned, wanted
 from env.agents import Call
 from env.backends.surrogate import SurrogateBackend
 from env.environment import Answer
@@ -35,6 +35,12 @@ ROUNDS = 3
 """Moves that are joined at most."""
 PARTNERS = 10
 """Of the best single moves, which others are joined with."""
+MOST_MOVES = 60
+"""Single moves that are tried."""
+MOST_WAITS = 2
+"""Calls in a row that change nothing."""
+GAIN = 0.02
+"""What the agent of a team must see in a change to make it, rather than leave it to others."""
 CONFIRMING_DRAWS = 8
 """Futures of a set of moves that seems to reach the goal."""
 ENOUGH = 0.85
@@ -101,7 +107,7 @@ class Objective:
             ]
             kept = self._kept(past, draw, trial)
             reached.append(kept and self._holds([met(v) is True for v in verdicts]))
-            progress.append(_progress(verdicts[-1], start) - (not kept))
+            progress.append(_progress(verdicts[-1], start, controls) - (not kept))
         calls = len(trial.candidate.calls)
         success = float(np.mean(reached))
         score = success + float(np.mean(progress)) - PER_CALL * calls
@@ -155,7 +161,7 @@ class Planner:
         self._plan: tuple[ToolCall, ...] = ()
         self._made: ToolCall | None = None
         self._refused: set[str] = set()
-        self._waited = False
+        self._waits = 0
 
     def act(self, view: View, last: Answer | None) -> Call | None:
         """The next call of the plan, or of a new one."""
@@ -171,7 +177,9 @@ class Planner:
         if not self._plan:
             return None
         self._made, self._plan = self._plan[0], self._plan[1:]
-        self._waited = [self._made] == list(waiting.calls if (waiting := keep(view)) else ())
+        waiting = keep(view)
+        is_wait = waiting is not None and self._made == waiting.calls[0]
+        self._waits = self._waits + 1 if is_wait else 0
         return self._made.tool, self._made.arguments
 
     def _imagining(self, view: View) -> View:
@@ -186,18 +194,25 @@ class Planner:
         return found is not None and found.success >= STILL_GOOD
 
     def _search(self, view: View, left: int) -> Candidate:
-        """The best set of moves, by few futures and then by more; nothing where none helps."""
-        wait = keep(view) if not self._waited else None
-        moves = moves_for(view, self._objective.goal, left)
+        """The best set of moves, by few futures and then by more; nothing where none is left.
+
+        What a goal says of controls and what the network was planned with are tried first: the
+        search ends where they are enough.
+        """
+        goal = self._objective.goal
+        for obvious in (wanted, planned):
+            sets = [cut(view, one, left) for one in obvious(view, goal)]
+            if found := self._sure(view, self._screened(view, sets)):
+                return found
+        wait = keep(view) if self._waits < MOST_WAITS else None
+        moves = moves_for(view, goal, left)[:MOST_MOVES]
         singles = self._screened(view, [*([wait] if wait else []), *moves])
         best: list[Outlook] = []
         frontier = singles[:BEAM]
         for round_ in range(ROUNDS):
             best = sorted([*best, *frontier], key=_by_score)
-            for one in best[:BEAM]:
-                sure = self._try(view, one.moves, CONFIRMING_DRAWS)
-                if sure and sure.success >= ENOUGH:
-                    return sure.moves
+            if found := self._sure(view, best[:BEAM]):
+                return found
             if round_ < ROUNDS - 1:
                 joined = [
                     one.moves + other.moves
@@ -207,7 +222,18 @@ class Planner:
                     and len(one.moves.calls) + len(other.moves.calls) <= left
                 ]
                 frontier = self._screened(view, joined)[:BEAM]
-        return best[0].moves if best else NOTHING
+        nothing = self._try(view, NOTHING, SCREENING_DRAWS)
+        if not best or (view.scope.elements and nothing and best[0].score < nothing.score + GAIN):
+            return NOTHING
+        return best[0].moves
+
+    def _sure(self, view: View, outlooks: Sequence[Outlook]) -> Candidate | None:
+        """The first of some sets of moves that reaches the goal in most of more futures."""
+        for one in outlooks:
+            sure = self._try(view, one.moves, CONFIRMING_DRAWS) if one.success else None
+            if sure and sure.success >= ENOUGH:
+                return sure.moves
+        return None
 
     def _screened(self, view: View, moves: Iterable[Candidate]) -> list[Outlook]:
         """Outlooks of those moves that can be made, the best first."""
@@ -243,17 +269,19 @@ def _by_score(one: Outlook) -> float:
     return -one.score
 
 
-def _progress(now: Sequence[Verdict], start: Sequence[Verdict]) -> float:
+def _progress(now: Sequence[Verdict], start: Sequence[Verdict], controls: ControlState) -> float:
     """Mean over predicates: 1 and some headroom where one holds, 0 as at the start, down to -1."""
-    return float(np.mean([_of_one(v, s) for v, s in zip(now, start, strict=True)]))
+    return float(np.mean([_of_one(v, s, controls) for v, s in zip(now, start, strict=True)]))
 
 
-def _of_one(now: Verdict, start: Verdict) -> float:
-    if now.holds is None:
+def _of_one(now: Verdict, start: Verdict, controls: ControlState) -> float:
+    predicate = now.predicate
+    if isinstance(predicate, ControlPredicate):
+        each = [predicate.model_copy(update={"path": p}) for p in controls.expand(predicate.path)]
+        return float(np.mean([one.holds(controls) for one in each]))
+    if now.holds is None or now.margin is None:
         return -0.5
-    if now.margin is None:
-        return float(bool(now.holds))
-    size = abs(getattr(now.predicate, "value", 1.0)) or 1.0
+    size = abs(predicate.value) or 1.0
     if now.holds:
         return 1 + HEADROOM * math.tanh(now.margin / size)
     short = -start.margin if start.margin is not None and start.margin < 0 else size

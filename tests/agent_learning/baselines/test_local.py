@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A tiny model that is made here plays: with random weights, and with weights that say one thing."""
+"""A tiny model that is made here plays: with random weights, and with weights that say one call."""
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def _model(folder: Path, *, says: list[str] | None = None, positions: int = POSI
             layer.mlp.down_proj.weight.zero_()
             model.model.embed_tokens.weight.copy_(torch.eye(n, config.hidden_size))
             model.lm_head.weight.zero_()
-            for now, then in zip(says, says[1:], strict=False):
+            for now, then in itertools.pairwise(says):
                 a, b = tokenizer.convert_tokens_to_ids([now, then])
                 model.lm_head.weight[b, a] = 1
     model.save_pretrained(folder)
