@@ -39,8 +39,12 @@ MOST_MOVES = 60
 """Single moves that are tried."""
 MOST_WAITS = 2
 """Calls in a row that change nothing."""
-GAIN = 0.02
+GAIN = 0.08
 """What the agent of a team must see in a change to make it, rather than leave it to others."""
+MOST_PASSES = 5
+"""Calls by which the agent of a team gives others their turn before it stops."""
+PASSES = ("check_network_state", "list_alarms", "get_topology", "get_energy_report")
+"""Tools that tell something of the whole network, any of which will do for that."""
 CONFIRMING_DRAWS = 8
 """Futures of a set of moves that seems to reach the goal."""
 ENOUGH = 0.85
@@ -153,7 +157,7 @@ class Planner:
 
     def __init__(self, task: Task) -> None:
         self._objective = Objective(task.goal, task.constraints, task.advance, task.hold_intervals)
-        self._most = task.max_changes
+        self._most, self._tools = task.max_changes, frozenset(task.tools)
 
     def start(self, intent: str, view: View, seed: int) -> None:
         """There is no plan yet."""
@@ -161,7 +165,7 @@ class Planner:
         self._plan: tuple[ToolCall, ...] = ()
         self._made: ToolCall | None = None
         self._refused: set[str] = set()
-        self._waits = 0
+        self._waits = self._passes = 0
 
     def act(self, view: View, last: Answer | None) -> Call | None:
         """The next call of the plan, or of a new one."""
@@ -169,18 +173,32 @@ class Planner:
             self._refused.add(repr(self._made))
             self._plan = ()
         view = self._imagining(view)
-        left = self._most - len(view.changes)
+        # The last change that is allowed ends the episode after a single interval.
+        left = max(1, self._most - 1 - len(view.changes))
         if self._plan and not self._still_good(view):
             self._plan = ()
         if not self._plan:
             self._plan = self._search(view, left).calls
         if not self._plan:
-            return None
+            return self._pass(view)
+        self._passes = 0
         self._made, self._plan = self._plan[0], self._plan[1:]
         waiting = keep(view)
         is_wait = waiting is not None and self._made == waiting.calls[0]
         self._waits = self._waits + 1 if is_wait else 0
         return self._made.tool, self._made.arguments
+
+    def _in_team(self, view: View) -> bool:
+        """Whether others act as well, as what it may do is less than the task allows."""
+        return bool(view.scope.elements) or view.scope.tools != self._tools
+
+    def _pass(self, view: View) -> Call | None:
+        """A call that leaves it to the others of a team; none where it has waited long enough."""
+        known = [name for name in PASSES if view.scope.has_tool(name)]
+        if not known or not self._in_team(view) or self._passes >= MOST_PASSES:
+            return None
+        self._passes += 1
+        return known[0], {}
 
     def _imagining(self, view: View) -> View:
         """The view, with an Experiment Model of its own to look ahead with."""
@@ -202,8 +220,11 @@ class Planner:
         goal = self._objective.goal
         for obvious in (wanted, planned):
             sets = [cut(view, one, left) for one in obvious(view, goal)]
-            if found := self._sure(view, self._screened(view, sets)):
+            outlooks = self._screened(view, sets)
+            if found := self._sure(view, outlooks):
                 return found
+            if obvious is wanted and outlooks and self._in_team(view):
+                return outlooks[0].moves
         wait = keep(view) if self._waits < MOST_WAITS else None
         moves = moves_for(view, goal, left)[:MOST_MOVES]
         singles = self._screened(view, [*([wait] if wait else []), *moves])
@@ -223,9 +244,10 @@ class Planner:
                 ]
                 frontier = self._screened(view, joined)[:BEAM]
         nothing = self._try(view, NOTHING, SCREENING_DRAWS)
-        if not best or (view.scope.elements and nothing and best[0].score < nothing.score + GAIN):
-            return NOTHING
-        return best[0].moves
+        alone = not self._in_team(view)
+        if best and (alone or (nothing and best[0].score > nothing.score + GAIN)):
+            return best[0].moves
+        return NOTHING
 
     def _sure(self, view: View, outlooks: Sequence[Outlook]) -> Candidate | None:
         """The first of some sets of moves that reaches the goal in most of more futures."""

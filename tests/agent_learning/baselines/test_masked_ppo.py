@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import itertools
 import json
 import zipfile
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from agent_learning.baselines.masked_ppo.policy import Policy, PolicyCard
 from agent_learning.baselines.masked_ppo.training import ManyTasks, train
 from agent_learning.errors import BenchUserError
 from env.backends.making import make_backend
+from env.goals import ControlPredicate
 from env.playing import Played, play
 from env.tasks import Attempt, Task, load_task
 from ns3_scenarios.library import load_scenario
@@ -38,7 +40,7 @@ def policy(layout: Layout) -> Policy:
     sizes = [len(layout.observation_names), 8, sum(layout.actions.dimensions.values())]
     layers = [
         (rng.normal(size=(n_out, n_in)), rng.normal(size=n_out))
-        for n_in, n_out in zip(sizes, sizes[1:], strict=False)
+        for n_in, n_out in itertools.pairwise(sizes)
     ]
     card = PolicyCard(
         scenario="quickstart",
@@ -54,18 +56,33 @@ def _play(folder: Path, task: Task, seed: int = 51) -> Played:
     return play(lambda: make_backend("surrogate", task.network, seed), agent, task=task)
 
 
-def test_training_learns_a_task_and_the_policy_plays_it_from_its_folder(tmp_path: Path) -> None:
-    """One right call of a few, on one network: the least that learning must do."""
+def test_training_learns_what_to_call(tmp_path: Path, layout: Layout) -> None:
+    """One right call of a dozen, on one network: the least that learning must do."""
     task = load_task("end_degradation").model_copy(
-        update={"tools": ("graceful_degradation",), "max_changes": 2, "advance": 1}
+        update={
+            "tools": ("graceful_degradation",),
+            "max_changes": 3,
+            "advance": 1,
+            "lead_intervals": 0,
+            "goal": parse_goal({"path": "slices.embb.degradation", "value": "none"}),
+            "hold_intervals": 1,
+        }
     )
-    settings = {"n_steps": 64, "batch_size": 32, "learning_rate": 5e-3, "n_epochs": 10}
-    policy = train([task], 768, seeds=[51], settings=settings)
-    policy.save(tmp_path / "policy")
-    assert policy.card.steps == 768
-    harder = task.model_copy(update={"max_changes": 6})
-    played = _play(tmp_path / "policy", harder)
-    assert played.outcome == "success"
+    settings = {"n_steps": 64, "batch_size": 32, "learning_rate": 1e-2, "n_epochs": 10}
+    policy = train([task], 448, seeds=[51], settings=settings)
+    policy.save(tmp_path)
+    attempt = Attempt(task, make_backend("surrogate", task.network, 52))
+    view = attempt.environment.view(task.scope)
+    seen = layout.observation(task, view, layout.start(task, view))
+    call = layout.call(Policy.load(tmp_path).choose(seen, layout.masks(view)), view)
+    assert call == ("graceful_degradation", {"slice": "embb", "level": "none"})
+    assert policy.card.steps == 448
+    assert _play(tmp_path, task, 52).environment.events
+
+
+def parse_goal(wanted: dict[str, str]) -> tuple[ControlPredicate, ...]:
+    """That a control has a value."""
+    return (ControlPredicate.model_validate({"kind": "control", "comparison": "=="} | wanted),)
 
 
 def test_numpy_says_what_torch_says(tmp_path: Path) -> None:
@@ -168,10 +185,13 @@ def _not_finite(folder: Path) -> None:
 
 
 def _zip_bomb(folder: Path) -> None:
-    with zipfile.ZipFile(folder / "policy.npz", "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("weight0.npy", "w", force_zip64=True) as entry:
-            for _ in range(257):
-                entry.write(bytes(1024 * 1024))
+    file = folder / "policy.npz"
+    with (
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("weight0.npy", "w", force_zip64=True) as entry,
+    ):
+        for _ in range(257):
+            entry.write(bytes(1024 * 1024))
 
 
 @pytest.mark.parametrize(

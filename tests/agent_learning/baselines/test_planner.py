@@ -10,15 +10,19 @@ from agent_learning.baselines.moves import moves_for
 from agent_learning.baselines.planner import Planner
 from agent_learning.baselines.settings import keep, setting
 from env.backends.making import make_backend
+from env.environment import Environment
 from env.errors import ToolError
 from env.playing import Played, play
 from env.tasks import Attempt, Call, Task, load_task
+from env.tools import TOOLS
 from env.tools.proposing import changes_of
+from env.tools.reasoning.foresight import ToolCall
+from env.view import Scope, View
 from ns3_scenarios.control_ranges import Span, control_ranges
 from ns3_scenarios.controls import ControlState
 from ns3_scenarios.library import load_scenario
 
-TASKS = ("climb_higher", "end_degradation", "leave_slow_trunk", "move_vision", "widen_embb")
+TASKS = ("climb_higher", "move_vision", "save_power", "widen_carriers")
 
 
 def _play(task: Task, backend: Any = "surrogate", seed: int = 51) -> Played:
@@ -90,7 +94,7 @@ def test_it_sets_controls_that_a_goal_names() -> None:
         {"kind": "control", "path": "cells.c1.scheduler", "comparison": "==", "value": "qos"},
         {"kind": "control", "path": "links.trunk.queue", "comparison": "!=", "value": "fifo"},
     ]
-    task = _with(load_task("end_degradation"), goal=goal, settings=[], max_changes=5)
+    task = _with(load_task("end_degradation"), goal=goal, settings=[], max_changes=6)
     played = _play(task)
     assert played.outcome == "success"
     assert len(played.environment.changes) <= 5
@@ -111,11 +115,8 @@ def test_it_stops_where_it_may_change_nothing() -> None:
 @pytest.mark.parametrize("name", ["quickstart", "uav_corridor", "edge_campus"])
 def test_every_control_but_positions_and_orders_can_be_set_by_a_call(name: str) -> None:
     scenario = load_scenario(name)
-    backend = make_backend("surrogate", scenario, 1)
-    attempt = Attempt(_with(load_task("end_degradation"), scenario=scenario.model_dump(mode="json"),
-                            settings=[], goal=[{"kind": "control", "path": "cells.c0.tilt_deg",
-                                                "comparison": "==", "value": 1}]), backend)  # fmt: skip
-    view = attempt.environment.view()
+    with Environment(make_backend("surrogate", scenario, 1)) as environment:
+        view = environment.view()
     alone = ("waypoint", "target_cell")
     for path, range_ in control_ranges(scenario).items():
         if any(word in path.split(".") for word in alone):
@@ -127,14 +128,21 @@ def test_every_control_but_positions_and_orders_can_be_set_by_a_call(name: str) 
         for value in tries:
             call = setting(path, value)
             assert call is not None, path
-            try:
-                after, _ = changes_of(view, [(call.tool, call.arguments)])
-            except ToolError as error:
-                assert error.code == "not_allowed", (path, value)
-                continue
-            if not path.endswith("route"):
-                assert after.controls.get(path) in (value, pytest.approx(value)), path
+            after = _after(view, [call])
+            if after and not path.endswith("route"):
+                assert after.get(path) in (value, pytest.approx(value)), path
         assert view.controls.get(path) == now
+
+
+def _after(view: View, calls: Sequence[ToolCall]) -> ControlState | None:
+    """Controls after some calls; None where the network does not allow them together."""
+    try:
+        after, _ = changes_of(view, [(c.tool, c.arguments) for c in calls])
+    except ToolError as error:
+        if error.code != "not_allowed":
+            raise
+        return None
+    return after.controls
 
 
 def test_waiting_changes_nothing() -> None:
@@ -143,8 +151,7 @@ def test_waiting_changes_nothing() -> None:
     view = attempt.environment.view()
     wait = keep(view)
     assert wait is not None
-    after, _ = changes_of(view, [(c.tool, c.arguments) for c in wait.calls])
-    assert after.controls == view.controls
+    assert _after(view, wait.calls) == view.controls
 
 
 @pytest.mark.parametrize("name", ["save_power", "cover_suburb", "move_navigation", "climb_higher"])
@@ -155,14 +162,8 @@ def test_moves_can_nearly_all_be_made_and_are_no_longer_than_allowed(name: str) 
     moves = moves_for(view, task.goal, 4)
     assert len(moves) >= 3
     assert max(len(move.calls) for move in moves) <= 4
-    made = 0
-    for move in moves:
-        try:
-            changes_of(view, [(c.tool, c.arguments) for c in move.calls])
-            made += 1
-        except ToolError as error:
-            assert error.code in ("not_allowed", "bad_arguments")
-    assert made >= 0.9 * len(moves)
+    made = [_after(view, move.calls) for move in moves]
+    assert sum(after is not None for after in made) >= 0.9 * len(moves)
 
 
 def test_what_was_set_wrong_can_be_set_as_planned() -> None:
@@ -170,5 +171,56 @@ def test_what_was_set_wrong_can_be_set_as_planned() -> None:
     attempt = Attempt(task, make_backend("surrogate", task.network, 51))
     view = attempt.environment.view()
     planned = next(m for m in moves_for(view, task.goal, 20) if "as planned" in m.strategy)
-    after, _ = changes_of(view, [(c.tool, c.arguments) for c in planned.calls])
-    assert after.controls == ControlState.initial(view.scenario)
+    assert _after(view, planned.calls) == ControlState.initial(view.scenario)
+
+
+def test_an_agent_of_a_team_does_its_part_and_leaves_the_rest_to_others() -> None:
+    goal = [{"kind": "control", "path": "cells.*.tilt_deg", "comparison": "==", "value": 5}]
+    task = _with(load_task("end_degradation"), goal=goal, settings=[])
+    attempt = Attempt(task, make_backend("surrogate", task.network, 51))
+    scope = Scope(elements=frozenset({"c0"}))
+    view = attempt.environment.view(scope)
+    planner = Planner(task)
+    planner.start(task.intent, view, 1)
+    call = planner.act(view, None)
+    assert call == ("set_antenna_tilt", {"cell": "c0", "tilt_deg": 5})
+    answer = attempt.call(*call)
+    passes = 0
+    while call := planner.act(attempt.environment.view(scope), answer):
+        assert TOOLS[call[0]].read_only
+        answer = attempt.call(*call)
+        passes += 1
+    assert 1 <= passes <= 10
+
+
+def test_it_flies_uavs_where_a_goal_wants_them() -> None:
+    goal = [
+        {"kind": "control", "path": "ues.u1.waypoint.z_m", "comparison": ">=", "value": 95},
+        {"kind": "control", "path": "ues.u1.waypoint.x_m", "comparison": "==", "value": 10},
+    ]
+    task = _with(load_task("climb_higher"), goal=goal, max_changes=2)
+    played = _play(task)
+    assert played.outcome == "success"
+    assert [c.tool for c in played.environment.changes] == ["set_waypoint"]
+
+
+def test_shares_of_slices_are_made_to_fit() -> None:
+    goal = [
+        {
+            "kind": "control",
+            "path": "cells.c0.slices.urllc.min_pct",
+            "comparison": ">=",
+            "value": 60,
+        },
+        {
+            "kind": "control",
+            "path": "cells.c0.slices.embb.max_pct",
+            "comparison": "<=",
+            "value": 20,
+        },
+    ]
+    task = _with(load_task("end_degradation"), goal=goal, settings=[])
+    played = _play(task)
+    assert played.outcome == "success"
+    assert all(event.answer.ok for event in played.environment.events)
+    assert len(played.environment.changes) == 2
