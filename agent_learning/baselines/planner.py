@@ -23,6 +23,7 @@ from env.environment import Answer
 from env.goals import ControlPredicate, Goal, KpiPredicate, Verdict, judge, met
 from env.kpis import Kpis
 from env.tasks import Task
+from env.tools import TOOLS
 from env.tools.reasoning.candidates import Candidate
 from env.tools.reasoning.foresight import MAX_HORIZON, SCREENING_DRAWS, ToolCall
 from env.tools.reasoning.trials import Trial, attempt
@@ -43,8 +44,6 @@ GAIN = 0.08
 """What the agent of a team must see in a change to make it, rather than leave it to others."""
 MOST_PASSES = 5
 """Calls by which the agent of a team gives others their turn before it stops."""
-PASSES = ("check_network_state", "list_alarms", "get_topology", "get_energy_report")
-"""Tools that tell something of the whole network, any of which will do for that."""
 CONFIRMING_DRAWS = 8
 """Futures of a set of moves that seems to reach the goal."""
 ENOUGH = 0.85
@@ -194,11 +193,15 @@ class Planner:
 
     def _pass(self, view: View) -> Call | None:
         """A call that leaves it to the others of a team; none where it has waited long enough."""
-        known = [name for name in PASSES if view.scope.has_tool(name)]
-        if not known or not self._in_team(view) or self._passes >= MOST_PASSES:
+        cells = [cell for cell in view.scenario.cell_ids if view.scope.has(cell)]
+        reads = [t for t in TOOLS.values() if t.read_only and view.scope.has_tool(t.name)]
+        needs = {t.name: set(t.schema.get("required", ())) for t in reads}
+        calls: list[Call] = [(name, {}) for name, needed in needs.items() if not needed]
+        calls += [(n, {"cell": cells[0]}) for n, needed in needs.items() if needed == {"cell"}]
+        if not calls or not self._in_team(view) or self._passes >= MOST_PASSES:
             return None
         self._passes += 1
-        return known[0], {}
+        return calls[0]
 
     def _imagining(self, view: View) -> View:
         """The view, with an Experiment Model of its own to look ahead with."""
