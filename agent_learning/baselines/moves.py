@@ -13,25 +13,28 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from agent_learning.baselines.cell_moves import (
+    carriers,
+    cells_of_goal,
+    handovers,
+    limited,
+    lure,
+    shares,
+)
 from agent_learning.baselines.settings import AXES, MOST_SPEED_MPS, fly_to, planned, wanted
 from env.goals import Goal, KpiPredicate
 from env.tools.observation.reading import slices_of
 from env.tools.reasoning import candidates as make
 from env.tools.reasoning.candidates import Candidate, call, candidate
-from env.tools.reasoning.foresight import measured, serving_cell
+from env.tools.reasoning.foresight import measured
 from env.tools.reasoning.transport import quickest, transport_graph, usable
 from env.view import View
-from ns3_scenarios.control_ranges import Span, control_ranges
 from ns3_scenarios.controls import AUTO
 
 ENERGY = ("power_w", "energy_j", "sleep_pct")
 MOBILITY = ("ho_attempts", "ho_successes", "ho_failures", "ho_ping_pongs", "rlf", "lost")
 BUSY_PCT, LOSSY_PCT = 90.0, 1.0
 """Use and loss of a link from which traffic is led round it."""
-SHARES = ((None, None, 100.0), (0.0, 40.0, 100.0), (20.0, 60.0, 100.0), (0.0, 0.0, 10.0))
-"""Dedicated, guaranteed and most resource blocks of a slice, in %."""
-HANDOVERS = ((2.0, 80.0), (4.0, 320.0), (0.0, 40.0), (8.0, 640.0))
-"""A3 offset in dB and time to trigger in ms: balanced, slow, eager, sticky."""
 BEYOND = 0.1
 """Of a bound on a position, or 5 m where that is more, by which a UAV flies past it."""
 FLY_M = 150.0
@@ -142,7 +145,7 @@ def _of_kpi(view: View, goal: KpiPredicate) -> Iterator[Candidate]:
 
 
 def _of_energy(view: View, goal: KpiPredicate, *, saves: bool) -> Iterator[Candidate]:
-    cells = _cells(view, goal)
+    cells = cells_of_goal(view, goal)
     idle = cells[::-1]
     if not saves:
         yield from make.sleep(view, cells, "on")
@@ -153,7 +156,7 @@ def _of_energy(view: View, goal: KpiPredicate, *, saves: bool) -> Iterator[Candi
         yield from make.sleep(view, cells, mode)
         for n in (1, 2, len(cells) // 2):
             yield from make.sleep(view, idle[:n], mode)
-    yield from _carriers(view, cells, shrink=True)
+    yield from carriers(view, cells, shrink=True)
     for n in (1, 2):
         yield from make.power(view, idle[:n], -12.0)
     yield from make.degrade(view, slices_of(view), "reduce_rate")
@@ -192,7 +195,7 @@ def _of_edge(view: View, goal: KpiPredicate) -> Iterator[Candidate]:
         if a.name in mine
     }
     for name in sorted(slices):
-        yield from _shares(view, name, make.busiest(view, view.scenario.n_cells))
+        yield from shares(view, name, make.busiest(view, view.scenario.n_cells))
         yield from make.degrade(view, [s for s in slices_of(view) if s != name], "reduce_rate")
 
 
@@ -250,24 +253,24 @@ def _of_link(view: View, goal: KpiPredicate) -> Iterator[Candidate]:
 
 
 def _of_mobility(view: View, goal: KpiPredicate) -> Iterator[Candidate]:
-    cells = _cells(view, goal)
+    cells = cells_of_goal(view, goal)
     near = make.around(view, goal.cell, 3) if goal.cell else []
     for some in (cells, [*cells[:1], *near], cells[:3]):
-        yield from _handovers(view, some)
+        yield from handovers(view, some)
     for by_db in (make.POWER_STEP_DB, -make.POWER_STEP_DB):
         yield from make.power(view, cells, by_db)
 
 
 def _of_service(view: View, goal: KpiPredicate) -> Iterator[Candidate]:
     """Throughput, delay, loss and signal of slices, cells and users."""
-    cells = _cells(view, goal)
+    cells = cells_of_goal(view, goal)
     mine = goal.slice or (view.group_of[goal.ue].slice if goal.ue else None)
     slices = slices_of(view)
     own = [mine] if mine in slices else []
     others = [s for s in slices if s not in own]
     for name in own or slices:
-        yield from _shares(view, name, cells)
-    yield from _carriers(view, cells, shrink=False)
+        yield from shares(view, name, cells)
+    yield from carriers(view, cells, shrink=False)
     yield from make.power(view, cells, make.POWER_STEP_DB)
     yield from make.power(view, cells, 99.0)
     for policy in ("qos", "proportional_fair", "max_ci", "round_robin"):
@@ -277,13 +280,13 @@ def _of_service(view: View, goal: KpiPredicate) -> Iterator[Candidate]:
         yield from make.degrade(view, others, level)
         yield from make.degrade(view, own, level)
     for name in others:
-        yield from _limited(view, name, cells)
+        yield from limited(view, name, cells)
         yield from make.degrade(view, [name], "reduce_rate")
     for by_deg in (make.TILT_STEP_DEG, -make.TILT_STEP_DEG):
         yield from make.tilt(view, cells, by_deg)
-    yield from _handovers(view, cells)
+    yield from handovers(view, cells)
     if goal.cell:
-        yield from _lure(view, goal.cell)
+        yield from lure(view, goal.cell)
     near = make.around(view, goal.cell) if goal.cell else []
     yield from make.power(view, near, -2 * make.POWER_STEP_DB)
     yield from make.sleep(view, cells, "on")
@@ -312,90 +315,3 @@ def _about(view: View, ue: str) -> Iterator[Candidate]:
     for axis, by_m in itertools.product(AXES, (FLY_M, -FLY_M)):
         way = by_m / 3 if axis == "z_m" else by_m
         yield from _flown(view, ue, {axis: position[axis] + way})[:1]
-
-
-def _cells(view: View, goal: KpiPredicate) -> list[str]:
-    """Cells that a goal is about, the fullest first."""
-    if goal.cell:
-        return [goal.cell]
-    if goal.ue:
-        return serving_cell(view, goal.ue)
-    return make.busiest(view, view.scenario.n_cells)
-
-
-def _shares(view: View, slice_: str, cells: Sequence[str]) -> Iterator[Candidate]:
-    """A slice gets more of cells, if need be from what is promised to others."""
-    for dedicated, least, most in SHARES[:3]:
-        calls = []
-        for cell in cells:
-            shares = view.controls.cells[cell].slices
-            if slice_ not in shares:
-                continue
-            own = shares[slice_]
-            free = 100 - sum(s.min_pct for n, s in shares.items() if n != slice_)
-            wanted = {
-                "dedicated_pct": own.dedicated_pct if dedicated is None else min(dedicated, free),
-                "min_pct": own.min_pct if least is None else min(max(least, own.min_pct), free),
-                "max_pct": most,
-            }
-            if wanted != own.model_dump():
-                calls.append(call("trigger_slice_reallocation", cell=cell, slice=slice_, **wanted))
-        yield from candidate(f"{slice_} gets {least or 'as'} to {most:g} % of cells", calls)
-
-
-def _limited(view: View, slice_: str, cells: Sequence[str]) -> list[Candidate]:
-    """A slice gets little of cells."""
-    dedicated, least, most = SHARES[3]
-    calls = [
-        call(
-            "trigger_slice_reallocation",
-            cell=cell,
-            slice=slice_,
-            dedicated_pct=dedicated,
-            min_pct=least,
-            max_pct=most,
-        )
-        for cell in cells
-        if slice_ in view.controls.cells[cell].slices
-    ]
-    return candidate(f"{slice_} gets at most {most:g} % of cells", calls)
-
-
-def _carriers(view: View, cells: Sequence[str], *, shrink: bool) -> Iterator[Candidate]:
-    """Cells use more or less of their carriers."""
-    ranges = control_ranges(view.scenario)
-    for share in (0, 1) if shrink else (-1,):
-        calls = []
-        for cell in cells:
-            steps = ranges[f"cells.{cell}.bandwidth_mhz"].sweep
-            assert not isinstance(steps, Span)
-            width = steps[min(share, len(steps) - 1)]
-            if width != view.controls.cells[cell].bandwidth_mhz:
-                calls.append(call("set_cell_carrier", cell=cell, bandwidth_mhz=width))
-        yield from candidate(f"step {share} of bandwidth at {', '.join(cells)}", calls)
-
-
-def _handovers(view: View, cells: Sequence[str]) -> Iterator[Candidate]:
-    for offset_db, ttt_ms in HANDOVERS:
-        calls = []
-        for cell in cells:
-            own = view.controls.cells[cell].handover
-            if own and (own.a3_offset_db, own.ttt_ms) != (offset_db, ttt_ms):
-                calls.append(
-                    call("set_handover_params", cell=cell, a3_offset_db=offset_db, ttt_ms=ttt_ms)
-                )
-        yield from candidate(f"A3 at {offset_db:g} dB after {ttt_ms:g} ms", calls)
-
-
-def _lure(view: View, cell: str) -> Iterator[Candidate]:
-    """Neighbours hand users over to a cell, or it hands its own to them."""
-    near = make.around(view, cell, 3)
-    for words, by_db in (("to", 6.0), ("away from", -6.0)):
-        calls = []
-        for other in near:
-            own = view.controls.cells[other].handover
-            if own and cell in own.cio_db:
-                calls.append(call("set_handover_params", cell=other, neighbour=cell, cio_db=by_db))
-        yield from candidate(f"neighbours hand users over {words} {cell}", calls)
-    yield from make.handover(view, [cell], -make.OFFSET_STEP_DB)
-    yield from make.handover(view, [cell], make.OFFSET_STEP_DB)

@@ -69,8 +69,8 @@ class EndpointChat:
         try:
             found = self._client.chat.completions.create(
                 model=settings.model,
-                messages=list(messages),  # type: ignore[arg-type]
-                tools=list(tools),  # type: ignore[arg-type]
+                messages=list(messages),
+                tools=list(tools),
                 seed=seed % 2**31,
                 **options,
             )
