@@ -190,7 +190,8 @@ def _waits(  # type: ignore[no-untyped-def]
 
     The delay in the queue lies between the curves of arrivals and departures (Le Boudec, Thiran:
     Network Calculus): `waiting` came evenly over `age_ms`, `sent` comes evenly over the interval,
-    and `served` leaves, first come first served, `rates` bits per ms while any wait.
+    and `served` leaves, first come first served, `rates` bits per ms while any wait. Nothing that
+    leaves has waited for longer than the first that waits, and the interval.
     """
     for n in range(len(waiting)):
         rate = max(rates[n], LEAST_RATE)
@@ -205,7 +206,7 @@ def _waits(  # type: ignore[no-untyped-def]
             new_ms = waiting[n] / (2 * rate) * min(waiting[n] / spare, 1.0)
         queue_ms = (old * old_ms + new * new_ms) / max(served[n], 1.0)
         burst_ms[n] = min(max(at_once[n] - slot_bits[n], 0.0) / rate, MOST_MS)
-        latency_ms[n] = min(max(queue_ms, 0.0), MOST_MS) + burst_ms[n] / 2
+        latency_ms[n] = min(max(queue_ms, 0.0) + burst_ms[n] / 2, age_ms[n] + interval_ms)
         turn = interval_ms / slots[n]
         if got[n] < ENOUGH * need[n]:
             turn = max(turn, interval_ms / max(got[n] * units[n], LEAST_UNITS))

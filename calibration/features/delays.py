@@ -36,7 +36,10 @@ class Delays:
         self.path_ms = transport.path_propagation_ms + transport.path_wait_ms
         """Through transport."""
         room_ms = radio.step.now["flow"]["delay_budget_ms"] - self.path_ms
-        found = _spread(fluid.latency_ms, fluid.turn_ms, on_way_ms, again_ms, failing, room_ms)
+        most_ms = radio.backlog_age_ms + radio.network.scenario.interval_ms
+        found = _spread(
+            fluid.latency_ms, fluid.turn_ms, most_ms, on_way_ms, again_ms, failing, room_ms
+        )
         self.radio_ms: Floats = found[0]
         """Mean at the radio."""
         self.radio_tail_ms: Floats = found[1]
@@ -47,9 +50,9 @@ class Delays:
         """Mean at the radio until the last bit of what comes at once."""
 
 
-@vectorized(f"({'float64[:], ' * 8}float64[:])", "(n),(n),(n),(n),(n),(n)->(n),(n),(n)")
+@vectorized(f"({'float64[:], ' * 9}float64[:])", "(n),(n),(n),(n),(n),(n),(n)->(n),(n),(n)")
 def _spread(  # type: ignore[no-untyped-def]
-    queue_ms, turn_ms, on_way_ms, again_ms, failing, room_ms, mean_ms, tail_ms, in_budget
+    queue_ms, turn_ms, most_ms, on_way_ms, again_ms, failing, room_ms, mean_ms, tail_ms, in_budget
 ):
     for n in range(len(queue_ms)):
         spread = turn_ms[n] + 2 * queue_ms[n]
@@ -59,7 +62,7 @@ def _spread(  # type: ignore[no-untyped-def]
             tail = (1 - LATE) * spread + fail * again
         else:
             tail = max(spread, again + spread * (1 - LATE / max(fail, LATE)))
-        tail_ms[n] = on_way_ms[n] + tail
+        tail_ms[n] = on_way_ms[n] + min(tail, max(most_ms[n], again))
         room = room_ms[n] - on_way_ms[n]
         first = min(max(room / spread, 0.0), 1.0)
         second = min(max((room - again) / spread, 0.0), 1.0)

@@ -97,6 +97,7 @@ chance ε that link adaptation aims for (target BLER):
 
     way   = τ (preparation + 1 + (uplink) grant) + decoding
     mean  = way + q + θ / 2 + ε · τ · (round trip of HARQ)
+    q ≤ age of the first that waits + T          what leaves has not waited for longer
     share of packets within a delay = evenly spread over [way, way + θ + 2 q], and for a share of ε
                                       a round trip of HARQ later
 

@@ -408,7 +408,10 @@ class Radio:
         came = came + before["sent_bits"] - before["dropped_radio_bits"]
         earlier = np.maximum(self.waiting_bits - self.network.row_at_once_bits, 0.0)
         age_ms = earlier / np.maximum(came, 1.0) * 2 * interval_ms
-        return np.asarray(np.minimum(age_ms, known(now["latency_ms"], MOST_MS) + interval_ms))
+        waited_ms = np.where(
+            np.isnan(now["latency_ms"]), before["latency_ms"] + interval_ms, now["latency_ms"]
+        )
+        return np.asarray(np.minimum(age_ms, known(waited_ms, MOST_MS) + interval_ms))
 
     @cached_property
     def cap_load(self) -> tuple[Floats, Floats]:

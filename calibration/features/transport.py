@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fluid import MOST_MS
 from calibration.network import FULL_BUFFER, QUEUES, Floats
 from calibration.sums import known, picked, sum_into
 
@@ -159,7 +158,8 @@ class Transport:
         """Mean wait at each link direction.
 
         As in the last interval, but where more begins to come than fits, by what waits at both ends
-        of the interval, and where that ends, until the link has drained.
+        of the interval, and where that ends, until the link has drained. Nothing that passes has
+        waited for longer than before by more than the interval.
         """
         rate = 1e3 * self.mbps
         waiting = self._queue_bits
@@ -170,7 +170,7 @@ class Transport:
         is_full = self.passing < 1
         wait_ms = np.where(was_full & ~is_full, drains_ms, self.waited_ms)
         wait_ms = np.where(is_full & ~was_full, np.maximum(fills_ms, wait_ms), wait_ms)
-        return np.asarray(np.minimum(wait_ms, MOST_MS))
+        return np.asarray(np.minimum(wait_ms, self.waited_ms + self._interval_ms))
 
     @cached_property
     def waited_ms(self) -> Floats:
