@@ -106,6 +106,7 @@ def main() -> None:
     """Run the command line."""
     import typer
 
+    from agent_learning.bench import cli as bench_cli
     from calibration import cli as calibration_cli
     from env import cli as env_cli
     from env.fidelity import cli as fidelity_cli
@@ -124,6 +125,7 @@ def main() -> None:
     app.add_typer(env_cli.app)
     app.add_typer(fidelity_cli.app)
     app.add_typer(serving_cli.app)
+    app.add_typer(bench_cli.app, name="bench")
     try:
         app()
     except SixgError as error:
