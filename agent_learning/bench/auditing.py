@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from pydantic import ValidationError
@@ -141,7 +142,8 @@ def audit(
         on_done(len(found), len(wanted))
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with (out / RECORDS).open("a", encoding="utf-8") as file:
+        with (out / RECORDS).open("a+", encoding="utf-8") as file:
+            _end_after_last_line(file)
             again = "its task is audited once more"
             for id_, one in unordered(audit_task, calls, jobs, whose="of the audit", again=again):
                 found[id_] = one
@@ -152,6 +154,13 @@ def audit(
     except OSError as error:
         raise BenchUserError(f"cannot write to {out}: {error.strerror}") from None
     return [found[id_] for id_ in wanted]
+
+
+def _end_after_last_line(file: IO[str]) -> None:
+    """Drop a line that an interruption has cut off."""
+    file.seek(0)
+    content = file.read().encode()
+    file.truncate(content.rfind(b"\n") + 1)
 
 
 def read_audit(out: Path) -> list[Audited]:
@@ -166,13 +175,11 @@ def read_audit(out: Path) -> list[Audited]:
     if not file.exists():
         return []
     found: dict[tuple[str, str, str], Audited] = {}
-    lines = file.read_text(encoding="utf-8").splitlines()
+    *lines, _ = file.read_text(encoding="utf-8").split("\n")
     for number, line in enumerate(lines, 1):
         try:
             one = Audited.model_validate_json(line)
         except ValidationError:
-            if number == len(lines):
-                break
             raise BenchUserError(f"{file}, line {number}: this is no finding of an audit") from None
         found[one.task_id, one.backend, one.model_sha256] = one
     return list(found.values())

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from random import Random
@@ -86,8 +87,13 @@ def options_of(template: Template, seed: int, split: Split, variable: str) -> li
     name = _pick(random, sorted(template.scenarios))
     known = {**names_of(_scenario(name)), **(template.scenarios[name] or {}), "seed": seed}
     for other, spec in template.draw.items():
-        if other == variable and isinstance(spec, str | list):
-            return list(_options(spec, known))
+        if other == variable:
+            match spec:
+                case Take(take=take, of=of):
+                    n = take if isinstance(take, int) else int(_evaluate(take, known))
+                    return [list(taken) for taken in itertools.combinations(_options(of, known), n)]
+                case str() | list():
+                    return list(_options(spec, known))
         known[other] = _drawn(spec, known, Random(f"{template.name}:{seed}:{other}:{split}"))
     raise BenchUserError(f"template {template.name}: draw.{variable} is no list to draw from")
 

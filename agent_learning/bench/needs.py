@@ -17,7 +17,7 @@ from agent_learning.bench.task import BenchTask, Split
 from agent_learning.bench.template import Template
 from env.backends.base import BackendName
 from env.backends.making import make_backend
-from env.tasks import Attempt
+from env.tasks import Attempt, Call
 from env.tools import TOOLS
 
 
@@ -57,7 +57,7 @@ def reveals(
     tasks = [draw_task(template, seed, split, {variable: option}) for option in options]
     if len({one.task.intent for one in tasks}) > 1:
         raise ValueError(f"the intent of {template.name} gives {variable} away")
-    other = next(one for one in tasks if one.task.goal != task.task.goal)
+    other = next(one for one in tasks if _changes(one) != _changes(task))
     # Readings stop where something is found: all of both solutions are taken on both networks.
     calls = list({c.model_dump_json(): c for t in (task, other) for c in t.task.reference}.values())
     answers = [_answers(one, calls, backend) for one in (task, other)]
@@ -67,7 +67,11 @@ def reveals(
     return told
 
 
-def _answers(task: BenchTask, calls: Sequence[Any], backend: BackendName) -> list[Any]:
+def _changes(task: BenchTask) -> list[Call]:
+    return [call for call in task.task.reference if not TOOLS[call.tool].read_only]
+
+
+def _answers(task: BenchTask, calls: Sequence[Call], backend: BackendName) -> list[Any]:
     attempt = Attempt(task.task, make_backend(backend, task.task.network, task.seed))
     with attempt.environment as environment:
         return [
