@@ -170,7 +170,7 @@ def test_record_that_contradicts_itself_is_refused(
         saved.trials()
     file.write_text(original)
     edit(file, task_hash="0" * 64)
-    with pytest.raises(BenchUserError, match="line 1: task_id=.* is no task of"):
+    with pytest.raises(BenchUserError, match=r"line 1: task_id=.* is no task of"):
         saved.trials()
     file.write_text("{\n" + original)
     with pytest.raises(BenchUserError, match="line 1"):
