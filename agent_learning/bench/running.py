@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib.metadata import version
+from itertools import zip_longest
 from pathlib import Path
 
 import agent_learning
@@ -96,6 +97,20 @@ def run(
             if on_trials:
                 on_trials(n_done, len(work))
     return saved
+
+
+def spread(tasks: Sequence[BenchTask], most: int) -> list[BenchTask]:
+    """Some of the tasks, from all templates in turn; a smaller choice is part of a larger one.
+
+    Args:
+        tasks: in the order in which each template gives them.
+        most: how many at most.
+    """
+    by_template: dict[str, list[BenchTask]] = {}
+    for task in tasks:
+        by_template.setdefault(task.template, []).append(task)
+    rounds = zip_longest(*by_template.values())
+    return [task for each in rounds for task in each if task is not None][:most]
 
 
 @lru_cache(maxsize=1)

@@ -123,15 +123,7 @@ class RunFolder:
         Raises:
             BenchUserError: one cannot be read.
         """
-        found = []
-        for where, line in self._lines(TASKS):
-            try:
-                found.append(BenchTask.from_frozen(json.loads(line)))
-            except ValidationError as error:
-                raise BenchUserError(format_validation_error(error, where, BenchTask)) from None
-            except (ValueError, TypeError, KeyError):
-                raise BenchUserError(f"{where} is no task") from None
-        return found
+        return read_tasks(self.path / TASKS)
 
     def records(self) -> Iterator[TrialRecord]:
         """The trials, with their trajectories, in the order in which they were written.
@@ -140,7 +132,7 @@ class RunFolder:
             BenchUserError: one cannot be read, or says something else than its trajectory.
         """
         tasks = {task.id: task for task in self.tasks()}
-        for where, line in self._lines(TRIALS):
+        for where, line in _lines(self.path / TRIALS):
             record = _parsed(TrialRecord, where, line)
             task = tasks.get(record.task_id)
             if task is None or task.content_hash != record.task_hash:
@@ -190,7 +182,7 @@ class RunFolder:
     def _tidy(self, order: Mapping[str, int], keep: Sequence[Status]) -> None:
         """Bring trials into the order of tasks and numbers, each once."""
         found: dict[tuple[int, int], str] = {}
-        for where, line in self._lines(TRIALS):
+        for where, line in _lines(self.path / TRIALS):
             entry = _parsed(_Entry, where, line)
             if entry.status in keep and entry.task_id in order:
                 found[order[entry.task_id], entry.trial] = line
@@ -208,19 +200,36 @@ class RunFolder:
     def _write(self, name: str, text: str) -> None:
         _put(self.path / name, text.encode())
 
-    def _lines(self, name: str) -> Iterator[tuple[str, str]]:
-        """Whole lines of a file, each with what to call it in a message."""
-        file = self.path / name
+
+def read_tasks(file: Path) -> list[BenchTask]:
+    """Tasks of a file of JSON lines; none where there is no file.
+
+    Raises:
+        BenchUserError: one cannot be read.
+    """
+    found = []
+    for where, line in _lines(file):
         try:
-            with file.open(encoding="utf-8", newline="\n") as lines:
-                for number, line in enumerate(lines, 1):
-                    if line.endswith("\n"):
-                        yield f"{file}, line {number}", line
-        except FileNotFoundError:
-            return
-        except (OSError, UnicodeDecodeError) as error:
-            what = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-            raise BenchUserError(f"cannot read {file}: {what}") from None
+            found.append(BenchTask.from_frozen(json.loads(line)))
+        except ValidationError as error:
+            raise BenchUserError(format_validation_error(error, where, BenchTask)) from None
+        except (ValueError, TypeError, KeyError):
+            raise BenchUserError(f"{where} is no task") from None
+    return found
+
+
+def _lines(file: Path) -> Iterator[tuple[str, str]]:
+    """Whole lines of a file, each with what to call it in a message."""
+    try:
+        with file.open(encoding="utf-8", newline="\n") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.endswith("\n"):
+                    yield f"{file}, line {number}", line
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        what = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise BenchUserError(f"cannot read {file}: {what}") from None
 
 
 class _Entry(BaseModel):

@@ -68,6 +68,14 @@ class GroupScores(Part):
     """Of a trial."""
 
 
+class TemplateRate(Part):
+    """Success at the tasks of one template."""
+
+    template: str
+    tasks: NonNegativeInt
+    sr: float
+
+
 class RunScores(Part):
     """Scores of one agent on one backend."""
 
@@ -75,13 +83,27 @@ class RunScores(Part):
     backend: BackendName
     model_sha256: str
     code_version: str
+    splits: tuple[str, ...]
     groups: tuple[GroupScores, ...]
+    """Over all tasks, then by tier, then by domain."""
+    templates: tuple[TemplateRate, ...]
     total_cost_usd: float
+    """Trials that the infrastructure failed included."""
+    hours: float
+    """Wall-clock time of all trials, one after the other."""
 
     @property
     def overall(self) -> GroupScores:
         """Over all tasks."""
         return self.groups[0]
+
+    def group(self, name: str) -> GroupScores | None:
+        """Of a tier or domain, if it has tasks."""
+        return next((g for g in self.groups if g.group == name), None)
+
+    def template(self, name: str) -> TemplateRate | None:
+        """Of a template, if it has tasks that were tried."""
+        return next((t for t in self.templates if t.template == name), None)
 
 
 class Verified(Part):
@@ -167,8 +189,11 @@ def score(trials: Sequence[Trial]) -> RunScores:
         backend=first.backend,
         model_sha256=first.model_sha256,
         code_version=first.code_version,
+        splits=tuple(sorted({t.split for t in trials})),
         groups=tuple(_group(*group) for group in groups),
+        templates=_templates(PerTask.of(trials)),
         total_cost_usd=sum(t.cost_usd for t in trials),
+        hours=sum(t.wall_s for t in trials) / 3600,
     )
 
 
@@ -242,6 +267,18 @@ def _group(kind: Kind, name: str, trials: Sequence[Trial]) -> GroupScores:
         **{name: _mean(tasks.mean(_count(name)), templates) for name in COUNTS},
         tokens=_mean(tasks.mean(lambda t: t.tokens_in + t.tokens_out), templates),
         cost_usd=_mean(tasks.mean(lambda t: t.cost_usd), templates),
+    )
+
+
+def _templates(tasks: PerTask) -> tuple[TemplateRate, ...]:
+    templates, solved = np.array(tasks.templates, str), tasks.mean(_succeeded)
+    return tuple(
+        TemplateRate(
+            template=str(name),
+            tasks=int((templates == name).sum()),
+            sr=float(solved[templates == name].mean()),
+        )
+        for name in np.unique(templates)
     )
 
 

@@ -140,8 +140,44 @@ def lines(plot: Plot) -> str:
     axes.set_ylabel(plot.y_label, **STYLE)
     axes.grid(color="#e6e9ec", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8))
+    whole = all(x == int(x) for line in plot.lines for x in line.x)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=whole, min_n_ticks=1))
     if len(plot.lines) > 1:
+        axes.legend(fontsize=8, frameon=False)
+    return _png(canvas)
+
+
+def estimates(
+    label: str, series: Mapping[str, Mapping[str, tuple[float | None, float | None, float | None]]]
+) -> str:
+    """Figures with their intervals, a row each, from 0 to 100.
+
+    Args:
+        label: of the axis.
+        series: by name, then by row: figure and both ends of its interval.
+    """
+    rows = list(dict.fromkeys(row for mine in series.values() for row in mine))
+    canvas = Canvas(figsize=(8, 0.9 + 0.3 * len(rows)), layout="constrained")
+    axes = canvas.subplots()
+    _quiet(axes)
+    for number, ((name, mine), color) in enumerate(
+        zip(series.items(), COLORS * len(series), strict=False)
+    ):
+        apart = 0.22 * (number - (len(series) - 1) / 2)
+        for row, (value, low, high) in mine.items():
+            y = rows.index(row) + apart
+            if low is not None and high is not None:
+                axes.plot([low, high], [y, y], color=color, linewidth=1.6)
+            if value is not None:
+                axes.plot(value, y, "o", color=color, markersize=4.5)
+        axes.plot([], [], "o", color=color, markersize=4.5, label=name)
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlim(-2, 102)
+    axes.set_xlabel(label, **STYLE)
+    axes.grid(color="#e6e9ec", linewidth=0.6)
+    axes.set_axisbelow(True)
+    if len(series) > 1:
         axes.legend(fontsize=8, frameon=False)
     return _png(canvas)
 
