@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent_learning.bench.saving import RUN, RunFolder
+from agent_learning.bench.saving import RUN, TRIALS, RunFolder
 from agent_learning.bench.scoring import RunScores, score
 from agent_learning.bench.task import BenchTask
 from agent_learning.bench.trial import TrialRecord
@@ -70,6 +70,7 @@ def log_of(run: RunFolder) -> EvalLog:
         EvalResults,
         EvalScore,
         EvalSpec,
+        EvalStats,
     )
 
     header, tasks = run.header(), {task.id: task for task in run.tasks()}
@@ -77,13 +78,13 @@ def log_of(run: RunFolder) -> EvalLog:
     if not records:
         raise BenchUserError(f"{run.path} has no trial yet")
     scores = score(records)
-    created = datetime.fromtimestamp((run.path / RUN).stat().st_mtime, UTC)
+    created, ended = (_written(run.path / name) for name in (RUN, TRIALS))
     overall = scores.overall
     split = "-".join(scores.splits)
     return EvalLog(
         status="success",
         eval=EvalSpec(
-            created=created.isoformat(timespec="seconds"),
+            created=created,
             task=f"{NAME}-{split}",
             dataset=EvalDataset(name=split, samples=len(tasks), sample_ids=list(tasks)),
             model=f"{header.agent}/{header.backend}",
@@ -105,8 +106,14 @@ def log_of(run: RunFolder) -> EvalLog:
                 )
             ],
         ),
+        stats=EvalStats(started_at=created, completed_at=ended),
         samples=[_sample(record, tasks[record.task_id]) for record in records],
     )
+
+
+def _written(file: Path) -> str:
+    """When a file was, in ISO 8601."""
+    return datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat(timespec="seconds")
 
 
 def _metrics(scores: RunScores) -> dict[str, float]:
