@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plays one trial: `play_trial`.
 
-The agents of a task are asked one after the other for a call, each within its scope, until all have
-stopped or the trial is over. They have no words for each other: what another one did is seen in the
-network, and in the recent changes of `list_alarms`.
+The agents of a task are asked in turn for a call, each within its scope, until all pass one after
+the other or the trial is over; who speaks does not pass, up to as many times as the task has calls.
+An agent gets each answer once; after a turn without a call it gets none.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,18 +21,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agent_learning.bench.task import BenchTask
+from agent_learning.bench.teams import scopes_of, tell
 from agent_learning.bench.trial import (
     Called,
     Judged,
     Moment,
+    Said,
     Sla,
     Status,
     TrialRecord,
     counts_of,
     shortest_of,
 )
-from agent_learning.errors import AgentInfrastructureError, BenchUserError
-from env.agents import Agent, make_agent
+from agent_learning.errors import AgentInfrastructureError
+from env.agents import Agent
 from env.backends.base import Backend, BackendName
 from env.backends.making import backend_maker, loaded_model
 from env.environment import Answer, Environment, Event
@@ -39,7 +42,6 @@ from env.errors import BackendError
 from env.goals import Goal, judge
 from env.sla import sla_terms
 from env.tasks import Attempt, Task
-from env.view import Scope
 from experiment_model import ExperimentModel
 from ns3_scenarios.errors import UserError, WorkerError
 
@@ -58,18 +60,6 @@ class Setup(NamedTuple):
     model_sha256: str
     code_version: str
     make: MakeAgents
-
-
-def make_agents(name: str, task: BenchTask) -> dict[str, Agent]:
-    """The agents of a task: one for each role, or one alone.
-
-    Raises:
-        UserError: there is no such agent, or it cannot play this task.
-    """
-    if not task.agents:
-        agent = make_agent(name, task.task)
-        return {agent.name: agent}
-    return {role.name: make_agent(name, task.task) for role in task.agents}
 
 
 def play_trial(task: BenchTask, trial: int, setup: Setup) -> TrialRecord:
@@ -93,7 +83,7 @@ def play_trial(task: BenchTask, trial: int, setup: Setup) -> TrialRecord:
         attempt = log.begin(backend)
         with attempt.environment:
             agents = setup.make(setup.agent, task)
-            _take_turns(task, attempt, agents, seed)
+            _take_turns(task, attempt, agents, seed, log)
             attempt.give_up()
         status = "success" if attempt.status == "success" else "failure"
         reason = attempt.reason
@@ -128,6 +118,7 @@ def play_trial(task: BenchTask, trial: int, setup: Setup) -> TrialRecord:
         start=log.start,
         start_sla=log.start_sla,
         calls=calls,
+        words=tuple(log.words),
         wall_s=round(time.perf_counter() - began, 3),
     )
 
@@ -142,6 +133,7 @@ class _Log:
 
     def __init__(self, task: Task) -> None:
         self.calls: list[Called] = []
+        self.words: list[Said] = []
         self.start = Moment(interval=0, goal=(), constraints=())
         self.start_sla: Sla = {}
         self._task = task
@@ -206,26 +198,34 @@ class _BrokeDownError(Exception):
     """Raised where the code of an agent fails; counting that apart would reward it."""
 
 
-def _take_turns(task: BenchTask, attempt: Attempt, agents: Mapping[str, Agent], seed: int) -> None:
-    environment, scopes = attempt.environment, _scopes(task, agents)
-    last: dict[str, Answer | None] = dict.fromkeys(agents)
-    playing = dict(agents)
+def _take_turns(
+    task: BenchTask, attempt: Attempt, agents: Mapping[str, Agent], seed: int, log: _Log
+) -> None:
+    environment = attempt.environment
+    scopes = scopes_of(task) or dict.fromkeys(agents, task.task.scope)
+    answers: dict[str, Answer | None] = dict.fromkeys(agents)
     for role, agent in agents.items():
         with _own_code():
             agent.start(task.task.intent, environment.view(scopes[role]), seed)
-    while playing:
-        for role, agent in list(playing.items()):
-            if environment.over:
-                return
-            with _own_code():
-                call = agent.act(environment.view(scopes[role]), last[role])
-                tool, arguments = (None, None) if call is None else call
-            if tool is None:
-                del playing[role]
-                continue
-            last[role] = environment.call(
-                str(tool), _as_json(arguments), agent=role, scope=scopes[role]
-            )
+    passed = 0
+    for role, agent in itertools.cycle(agents.items()):
+        if environment.over or passed == len(agents):
+            return
+        with _own_code():
+            call = agent.act(environment.view(scopes[role]), answers[role])
+            words = tell(agents, role) if len(agents) > 1 else ""
+            tool, arguments = call or (None, None)
+        if words:
+            log.words.append(Said(calls=len(log.calls), agent=role, words=words))
+        if tool is None:
+            answers[role] = None
+            speaks = words and len(log.words) < task.task.max_calls
+            passed = 0 if speaks else passed + 1
+            continue
+        passed = 0
+        answers[role] = environment.call(
+            str(tool), _as_json(arguments), agent=role, scope=scopes[role]
+        )
 
 
 @contextmanager
@@ -236,20 +236,6 @@ def _own_code() -> Iterator[None]:
         raise
     except Exception as error:
         raise _BrokeDownError(f"the agent broke down: {type(error).__name__}: {error}") from error
-
-
-def _scopes(task: BenchTask, agents: Mapping[str, Agent]) -> dict[str, Scope]:
-    """What each agent may call and name, within what the task allows."""
-    if not task.agents:
-        return dict.fromkeys(agents, task.task.scope)
-    found = {}
-    for role in task.agents:
-        scope, tools = role.scope, task.task.scope.tools
-        if tools and scope.tools and not tools & scope.tools:
-            raise BenchUserError(f"task {task.id}: agent {role.name!r} may call no tool")
-        both = tools & scope.tools if tools and scope.tools else tools | scope.tools
-        found[role.name] = Scope(both, scope.elements)
-    return found
 
 
 def _backend(task: BenchTask, setup: Setup) -> Backend:

@@ -15,9 +15,10 @@ from agent_learning.bench.playing import Setup, play_trial
 from agent_learning.bench.running import code_version
 from agent_learning.bench.saving import RunFolder
 from agent_learning.bench.task import BenchTask
+from agent_learning.bench.teams import in_turn
 from agent_learning.bench.trial import TrialRecord
 from agent_learning.errors import BenchUserError
-from env.agents import Agent, Script
+from env.agents import Agent
 from env.fidelity.playing import model_hash
 from experiment_model import DEFAULT_MODEL
 from ns3_scenarios.processes import unordered
@@ -85,14 +86,9 @@ def play_again(record: TrialRecord, task: BenchTask, model: Path | None = None) 
         model: folder of the surrogate's model; that of the package by default.
     """
 
-    def scripts(name: str, task: BenchTask) -> dict[str, Agent]:
+    def recorded(name: str, task: BenchTask) -> dict[str, Agent]:
         roles = [role.name for role in task.agents] or [name]
-        return {
-            role: Script(
-                [(c.tool, c.arguments) for c in record.calls if not task.agents or c.agent == role]
-            )
-            for role in roles
-        }
+        return in_turn(roles, [(call.agent, (call.tool, call.arguments)) for call in record.calls])
 
     setup = Setup(
         record.calls[0].agent if record.calls and not task.agents else record.agent,
@@ -100,7 +96,7 @@ def play_again(record: TrialRecord, task: BenchTask, model: Path | None = None) 
         model,
         record.model_sha256,
         code_version(),
-        scripts,
+        recorded,
     )
     return play_trial(task, record.trial, setup)
 

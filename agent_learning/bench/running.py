@@ -15,9 +15,10 @@ import calibration
 import env
 import experiment_model
 import ns3_scenarios
-from agent_learning.bench.playing import MakeAgents, Setup, make_agents, play_trial
+from agent_learning.bench.playing import MakeAgents, Setup, play_trial
 from agent_learning.bench.saving import Header, RunFolder
 from agent_learning.bench.task import BenchTask
+from agent_learning.bench.teams import make_agents
 from agent_learning.errors import BenchUserError
 from env.backends.base import BackendName
 from env.backends.making import backend_maker

@@ -76,6 +76,15 @@ class Called(Model):
         return self.ok and TOOLS[self.tool].effect == "configuration"
 
 
+class Said(Model):
+    """What one of several agents told the others."""
+
+    calls: int
+    """Calls of all agents before it."""
+    agent: str
+    words: str
+
+
 class Counts(Model):
     """What is counted of a trajectory."""
 
@@ -155,6 +164,8 @@ class TrialRecord(Trial):
     """Before the first call."""
     start_sla: Sla
     calls: tuple[Called, ...]
+    words: tuple[Said, ...] = ()
+    """Between the agents of a task."""
 
     @property
     def trial_only(self) -> Trial:

@@ -12,14 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
 
-from agent_learning.bench.playing import make_agents
 from agent_learning.bench.rescoring import replay
 from agent_learning.bench.running import run
 from agent_learning.bench.saving import RunFolder
-from agent_learning.bench.task import AgentRole, BenchTask
+from agent_learning.bench.task import BenchTask
 from agent_learning.bench.trial import TrialRecord, counts_of, outcome_of
 from agent_learning.errors import AgentInfrastructureError, BenchUserError
-from env.agents import Agent, Call, Hold, Script
+from env.agents import Agent, Call, Hold
 from env.environment import Answer
 from env.errors import BackendError
 from env.view import View
@@ -208,28 +207,6 @@ def test_mistakes_are_refused_before_anything_is_written(
     assert not out.exists()
     with pytest.raises(BenchUserError, match="is no run of a benchmark"):
         RunFolder(tmp_path).header()
-
-
-def test_agents_of_a_task_take_turns_within_their_scopes(
-    make_task: MakeTask, solution: Calls, play: Play
-) -> None:
-    roles = [
-        AgentRole(name="west", elements=("c0", "c1"), tools=("set_cell_tx_power",)),
-        AgentRole(name="east", elements=("c2",)),
-    ]
-    task = make_task(agents=roles)
-    west = Script([solution[2], *solution[:2]])
-    record = play(task, {"west": west, "east": Script([("list_alarms", {}), solution[2]])})
-    assert [(c.agent, c.ok) for c in record.calls] == [
-        ("west", False),
-        ("east", True),
-        ("west", True),
-        ("east", True),
-        ("west", True),
-    ]
-    assert record.status == "success"
-    assert record.counts.invalid_calls == 1
-    assert list(make_agents("rules", task)) == ["west", "east"]
 
 
 def test_what_json_has_not_is_an_invalid_call(make_task: MakeTask, play: Play) -> None:
