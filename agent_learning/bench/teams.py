@@ -35,7 +35,7 @@ class Talking(Protocol):
 def make_agents(name: str, task: BenchTask) -> dict[str, Agent]:
     """The agents of a task: one for each role, or one alone.
 
-    Each agent is made for the task with the tools of its role.
+    All are made for the whole task; what each may do, it finds in the scope of its view.
 
     Raises:
         UserError: there is no such agent, or it cannot play this task.
@@ -45,10 +45,7 @@ def make_agents(name: str, task: BenchTask) -> dict[str, Agent]:
         return {agent.name: agent}
     if name == REFERENCE:
         return _reference(task)
-    scopes = scopes_of(task)
-    return {
-        role.name: make_agent(name, _part(task.task, scopes[role.name])) for role in task.agents
-    }
+    return {role.name: make_agent(name, _part(task.task, role)) for role in task.agents}
 
 
 def scopes_of(task: BenchTask) -> dict[str, Scope]:
@@ -89,10 +86,10 @@ def tell(agents: Mapping[str, Agent], speaker: str) -> str:
     return words
 
 
-def _part(task: Task, scope: Scope) -> Task:
-    """A task with the tools of one role."""
-    mine = tuple(call for call in task.reference if scope.has_tool(call.tool))
-    return task.model_copy(update={"tools": tuple(sorted(scope.tools)), "reference": mine})
+def _part(task: Task, role: AgentRole) -> Task:
+    """A task whose reference has no call that the role may not make."""
+    mine = tuple(call for call in task.reference if role.scope.has_tool(call.tool))
+    return task.model_copy(update={"reference": mine})
 
 
 def _reference(task: BenchTask) -> dict[str, Agent]:

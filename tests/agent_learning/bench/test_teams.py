@@ -120,7 +120,7 @@ def test_last_word_is_heard_and_talk_has_an_end(make_task: MakeTask, play: Play)
     assert record.status == "failure"
 
 
-def test_agents_are_made_with_the_tools_of_their_role(make_task: MakeTask) -> None:
+def test_roles_are_held_within_the_task(make_task: MakeTask) -> None:
     both = make_task(agents=[WEST, EAST], tools=["set_cell_tx_power", "list_alarms"])
     assert {role: sorted(scope.tools) for role, scope in scopes_of(both).items()} == {
         "west": ["set_cell_tx_power"],
