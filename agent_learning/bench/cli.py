@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from agent_learning.bench.report import BenchReport
-    from agent_learning.bench.scoring import Estimate
+    from agent_learning.bench.scores import Estimate
     from agent_learning.bench.task import BenchTask
     from env.backends.base import BackendName
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent_learning.bench.saving import RUN, TRIALS, RunFolder
-from agent_learning.bench.scoring import RunScores, score
+from agent_learning.bench.scores import RunScores
+from agent_learning.bench.scoring import score
 from agent_learning.bench.task import BenchTask
 from agent_learning.bench.trial import TrialRecord
 from agent_learning.errors import BenchUserError

@@ -12,15 +12,8 @@ from pathlib import Path
 from jinja2 import Template
 
 from agent_learning.bench.saving import RunFolder
-from agent_learning.bench.scoring import (
-    Comparison,
-    Estimate,
-    RunScores,
-    Verified,
-    compare_all,
-    score,
-    verify_all,
-)
+from agent_learning.bench.scores import Comparison, Estimate, RunScores, Verified
+from agent_learning.bench.scoring import compare_all, score, verify_all
 from agent_learning.errors import BenchUserError
 from calibration.validation import plots
 from calibration.validation.page import template_environment

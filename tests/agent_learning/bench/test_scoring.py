@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from agent_learning.bench.scoring import RunScores, compare, score, verify
+from agent_learning.bench.scores import RunScores
+from agent_learning.bench.scoring import compare, score, verify
 from agent_learning.bench.trial import Counts, Trial
 
 MakeTrial = Callable[..., Trial]
