@@ -11,9 +11,10 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from agent_learning.baselines import make_baseline
 from agent_learning.bench.task import AgentRole, BenchTask
 from agent_learning.errors import BenchUserError
-from env.agents import REFERENCE, Agent, Call, make_agent
+from env.agents import REFERENCE, Agent, Call
 from env.environment import Answer
 from env.tasks import Call as TaskCall
 from env.tasks import Task
@@ -41,11 +42,11 @@ def make_agents(name: str, task: BenchTask) -> dict[str, Agent]:
         UserError: there is no such agent, or it cannot play this task.
     """
     if not task.agents:
-        agent = make_agent(name, task.task)
+        agent = make_baseline(name, task.task)
         return {agent.name: agent}
     if name == REFERENCE:
         return _reference(task)
-    return {role.name: make_agent(name, _part(task.task, role)) for role in task.agents}
+    return {role.name: make_baseline(name, _part(task.task, role)) for role in task.agents}
 
 
 def scopes_of(task: BenchTask) -> dict[str, Scope]:
