@@ -172,10 +172,13 @@ class Roll:
         return {**now, **before, "controls": last.controls, "outside": last.outside, **own}
 
     def in_distribution(self) -> Floats:
-        """Share of the rows of the last interval that are like those of training, shape (B,)."""
+        """Share of the rows of the last interval that are like those of training, shape (B,).
+
+        They are taken as if KPIs had been measured.
+        """
         batch = len(self.moment.controls["tx_power_dbm"])
         known = [
-            self._model.in_distribution(kind, rows.matrix()).reshape(batch, -1)
+            self._model.in_distribution(kind, _as_measured(rows)).reshape(batch, -1)
             for kind, rows in self.rows.items()
             if len(rows)
         ]
@@ -206,6 +209,12 @@ class Roll:
         return {
             kpi.name: column for kpi, column in zip(self._model.kpis(kind), columns, strict=True)
         }
+
+
+def _as_measured(rows: Rows) -> NDArray[np.float32]:
+    matrix, names = rows.matrix().copy(), list(rows.columns)
+    matrix[:, [names.index("age_intervals"), names.index("drawn")]] = 0
+    return matrix
 
 
 def _tables(radio: Radio, kpis: dict[str, Table]) -> dict[str, Table]:

@@ -75,7 +75,7 @@ def test_paths_are_those_that_packets_take(dataset, runs):
     from calibration.features import Radio, steps_of
 
     for identity, run in runs[:3]:
-        offered = Radio(steps_of(run)).link_offered_mbps
+        offered = Radio(steps_of(run)).transport.offered_mbps
         link = frame(dataset, identity, "link")
         through = link.throughput_mbps.to_numpy().reshape(run.n_intervals, -1)[1:]
         passed = offered > 0.5

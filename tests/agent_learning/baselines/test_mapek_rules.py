@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from agent_learning.baselines.mapek import MapeK, Rule, load_rules
+from env.backends.base import BackendName
 from env.backends.making import make_backend
 from env.environment import Environment
 from env.tools import TOOLS
@@ -31,7 +32,8 @@ def _network(situation: dict[str, Any]) -> Environment:
     data = load_scenario(situation["scenario"]).model_dump(mode="json")
     always = {"start_s": 0.4, "duration_s": 60}
     data["faults"] = [*data["faults"], *(always | fault for fault in situation.get("faults", ()))]
-    backend = make_backend("surrogate", parse_model(ScenarioConfig, data, "situation"), SEED)
+    network = parse_model(ScenarioConfig, data, "situation")
+    backend = make_backend(situation.get("backend", "surrogate"), network, SEED)
     wrong = situation.get("settings", {}).items()
     backend.apply([ControlChange(path=path, value=value) for path, value in wrong])
     backend.advance(situation.get("lead", 10))
@@ -39,8 +41,8 @@ def _network(situation: dict[str, Any]) -> Environment:
 
 
 @lru_cache(maxsize=16)
-def _healthy(scenario: str) -> Environment:
-    return _network({"scenario": scenario})
+def _healthy(scenario: str, backend: BackendName) -> Environment:
+    return _network({"scenario": scenario, "backend": backend})
 
 
 def _acting(rule: Rule, environment: Environment, intent: str) -> MapeK:
@@ -75,7 +77,9 @@ def test_a_rule_fires_where_it_is_called_for_and_not_otherwise(name: str) -> Non
             environment.run_on(1)
     assert agent.fired[:1], "it does not fire"
     assert agent.fired[-1][0] == "made", "its plan comes to no change"
-    quiet = _acting(RULES[name], _healthy(situation.get("quiet", situation["scenario"])), QUIET)
+    quiet_in = situation.get("quiet", situation["scenario"])
+    healthy = _healthy(quiet_in, situation.get("backend", "surrogate"))
+    quiet = _acting(RULES[name], healthy, QUIET)
     assert not quiet.fired, "it fires in a healthy network"
 
 

@@ -25,7 +25,7 @@ from env.playing import Played, play
 from env.tasks import Attempt, Task, load_task
 from ns3_scenarios.library import load_scenario
 
-TASKS = [load_task(name) for name in ("end_degradation", "move_vision", "leave_slow_trunk")]
+TASKS = [load_task(name) for name in ("end_degradation", "move_vision", "protect_urllc")]
 
 
 @pytest.fixture(scope="module")

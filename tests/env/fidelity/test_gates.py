@@ -33,12 +33,12 @@ def report(triples: list[Triple], setup: Setup) -> FidelityReport:
 
 @pytest.fixture(scope="module")
 def shifted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model of the package, with SINR and power of cells moved up."""
+    """The model of the package, with SINR of cells moved up."""
     folder = tmp_path_factory.mktemp("model") / "shifted"
     shutil.copytree(DEFAULT_MODEL, folder)
     spec = json.loads((folder / "model.json").read_text())
     for kpi in spec["kinds"]["cell"]["kpis"]:
-        if kpi["name"] in ("dl_sinr_db", "ul_sinr_db", "power_w"):
+        if kpi["name"] in ("dl_sinr_db", "ul_sinr_db"):
             kpi["offset"] = 3.0
     (folder / "model.json").write_text(json.dumps(spec))
     return folder
@@ -66,7 +66,7 @@ def test_broken_model_fails(
     found = report_of(play_all(cases[:2], broken), broken, FEW)
     assert found.verdict == "failed"
     gates = gates_of(found)
-    for name in ("dl_sinr_db", "ul_sinr_db", "power_w"):
+    for name in ("dl_sinr_db", "ul_sinr_db"):
         assert gates[f"kpi/outage/cells/{name}"].holds is False
     kpis, right = (
         {k.kpi: k for k in r.kpis if k.element == "cells" and k.subject == "outage"}
