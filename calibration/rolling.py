@@ -168,7 +168,8 @@ class Roll:
         last = self.moment
         now = {f"now.{name}": table for name, table in last.now.items()}
         before = {f"before.{name}": table for name, table in last.before.items()}
-        own = {"scores": self._scores, "users": self._users.state}
+        age = {"intervals": np.array(self.steps)}
+        own = {"scores": self._scores, "users": self._users.state, "age": age}
         return {**now, **before, "controls": last.controls, "outside": last.outside, **own}
 
     def in_distribution(self) -> Floats:
