@@ -16,6 +16,7 @@ from typing import IO
 import numpy as np
 from pydantic import ValidationError
 
+from agent_learning.bench.saving import whole_lines
 from agent_learning.bench.searching import attempt_calls
 from agent_learning.bench.task import BenchTask, Domain, Split, Tier
 from agent_learning.errors import BenchUserError
@@ -125,7 +126,7 @@ def audit(
         BenchUserError: records cannot be read or written.
         WorkerError: processes are killed again and again.
     """
-    model = _model_hash() if backend == "surrogate" else ""
+    model = _model_hash(backend)
     wanted = {task.id: task for task in tasks}
     found = {
         one.task_id: one
@@ -172,15 +173,12 @@ def read_audit(out: Path) -> list[Audited]:
         BenchUserError: a line is no finding.
     """
     file = out / RECORDS if out.is_dir() else out
-    if not file.exists():
-        return []
     found: dict[tuple[str, str, str], Audited] = {}
-    *lines, _ = file.read_text(encoding="utf-8").split("\n")
-    for number, line in enumerate(lines, 1):
+    for where, line in whole_lines(file):
         try:
             one = Audited.model_validate_json(line)
         except ValidationError:
-            raise BenchUserError(f"{file}, line {number}: this is no finding of an audit") from None
+            raise BenchUserError(f"{where}: this is no finding of an audit") from None
         found[one.task_id, one.backend, one.model_sha256] = one
     return list(found.values())
 
@@ -195,7 +193,7 @@ def audit_task(task: BenchTask, backend: BackendName, random_episodes: int = 1) 
         tier=task.tier,
         split=task.split,
         backend=backend,
-        model_sha256=_model_hash() if backend == "surrogate" else "",
+        model_sha256=_model_hash(backend),
         random_episodes=random_episodes,
     )
 
@@ -249,7 +247,7 @@ def sound_ids(findings: Iterable[Audited]) -> set[str]:
 
 
 @cache
-def _model_hash() -> str:
+def _model_hash(backend: BackendName) -> str:
     from env.fidelity.playing import model_hash
 
-    return model_hash(DEFAULT_MODEL)
+    return model_hash(DEFAULT_MODEL) if backend == "surrogate" else ""

@@ -22,7 +22,7 @@ from agent_learning.bench.teams import make_agents
 from agent_learning.errors import BenchUserError
 from env.backends.base import BackendName
 from env.backends.making import backend_maker
-from env.fidelity.playing import model_hash
+from env.fidelity.playing import hash_of_packages, model_hash
 from experiment_model import DEFAULT_MODEL
 from ns3_scenarios.processes import unordered
 from ns3_scenarios.ran.build import source_hash
@@ -117,13 +117,8 @@ def spread(tasks: Sequence[BenchTask], most: int) -> list[BenchTask]:
 @lru_cache(maxsize=1)
 def code_version() -> str:
     """Version of the project, with 12 hex digits for the sources that decide about a trial."""
-    digest = hashlib.sha256(source_hash().encode())
-    for package in DECIDING:
-        folder = Path(package.__file__ or "").parent
-        for source in sorted(folder.rglob("*")):
-            if source.suffix in DECIDING_FILES:
-                digest.update(f"{source.relative_to(folder)}\n".encode() + source.read_bytes())
-    return f"{version('sixg-agent-gym')}+{digest.hexdigest()[:12]}"
+    digest = hash_of_packages(DECIDING, DECIDING_FILES, source_hash().encode())
+    return f"{version('sixg-agent-gym')}+{digest[:12]}"
 
 
 def _content(agent: str) -> str:

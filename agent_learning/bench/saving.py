@@ -132,7 +132,7 @@ class RunFolder:
             BenchUserError: one cannot be read, or says something else than its trajectory.
         """
         tasks = {task.id: task for task in self.tasks()}
-        for where, line in _lines(self.path / TRIALS):
+        for where, line in whole_lines(self.path / TRIALS):
             record = _parsed(TrialRecord, where, line)
             task = tasks.get(record.task_id)
             if task is None or task.content_hash != record.task_hash:
@@ -182,7 +182,7 @@ class RunFolder:
     def _tidy(self, order: Mapping[str, int], keep: Sequence[Status]) -> None:
         """Bring trials into the order of tasks and numbers, each once."""
         found: dict[tuple[int, int], str] = {}
-        for where, line in _lines(self.path / TRIALS):
+        for where, line in whole_lines(self.path / TRIALS):
             entry = _parsed(_Entry, where, line)
             if entry.status in keep and entry.task_id in order:
                 found[order[entry.task_id], entry.trial] = line
@@ -208,7 +208,7 @@ def read_tasks(file: Path) -> list[BenchTask]:
         BenchUserError: one cannot be read.
     """
     found = []
-    for where, line in _lines(file):
+    for where, line in whole_lines(file):
         try:
             found.append(BenchTask.from_frozen(json.loads(line)))
         except ValidationError as error:
@@ -218,8 +218,12 @@ def read_tasks(file: Path) -> list[BenchTask]:
     return found
 
 
-def _lines(file: Path) -> Iterator[tuple[str, str]]:
-    """Whole lines of a file, each with what to call it in a message."""
+def whole_lines(file: Path) -> Iterator[tuple[str, str]]:
+    """Whole lines of a file, each with what to call it in a message; none where there is no file.
+
+    Raises:
+        BenchUserError: it cannot be read.
+    """
     try:
         with file.open(encoding="utf-8", newline="\n") as lines:
             for number, line in enumerate(lines, 1):

@@ -13,11 +13,12 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 from typing import Literal, cast, get_args
 
 import calibration
@@ -246,11 +247,25 @@ def model_hash(folder: Path) -> str:
 @lru_cache(maxsize=1)
 def _code_hash() -> str:
     """SHA-256 of the code that lets networks run on a model."""
-    digest = hashlib.sha256()
-    for package in ROLLING:
+    return hash_of_packages(ROLLING, (".py",))
+
+
+def hash_of_packages(
+    packages: Iterable[ModuleType], suffixes: Sequence[str], start: bytes = b""
+) -> str:
+    """SHA-256 of files of some packages.
+
+    Args:
+        packages: whose files count, in their order.
+        suffixes: of the files.
+        start: what comes before them.
+    """
+    digest = hashlib.sha256(start)
+    for package in packages:
         folder = Path(package.__file__ or "").parent
-        for source in sorted(folder.rglob("*.py")):
-            digest.update(f"{source.relative_to(folder)}\n".encode() + source.read_bytes())
+        for source in sorted(folder.rglob("*")):
+            if source.suffix in suffixes:
+                digest.update(f"{source.relative_to(folder)}\n".encode() + source.read_bytes())
     return digest.hexdigest()
 
 
