@@ -82,7 +82,7 @@ def _of_flows(radio: Radio) -> _Flows:
         "now_within_pct": (flow["within_budget_pct"], was_carried),
         "cell_load_pct": (by_cell(step.now["cell"]["dl_prb_util_pct"]), some),
         "ul_cell_load_pct": (by_cell(step.now["cell"]["ul_prb_util_pct"]), some),
-        "slot_ms": (by_cell(15 / radio.scs_khz), ones),
+        "slot_ms": (radio.row_slot_ms, ones),
         "max_pct": (by_slice("max_pct"), some),
         "min_pct": (by_slice("min_pct"), some),
         "scheduler_qos": (by_cell(controls["scheduler"] == QOS), ones),

@@ -24,7 +24,6 @@ def link_rows(radio: Radio) -> Rows:
     was_mbps = network.link_mbps * was["link_rate"]
     had_bucket = step.controls_now["queue"] == TOKEN_BUCKET
     was_mbps = np.where(had_bucket, was_mbps * network.link_bucket_pct / 100, was_mbps)
-    kept = (1 - network.link_loss_pct / 100) * (1 - step.outside["link_fault_loss"])
     fitting = np.minimum(1, rate / np.maximum(arriving, 1e-6))
     bursts = transport.link_sum(network.row_packet_bits * (radio.sent_bits > 0))
     rows.add(
@@ -33,7 +32,7 @@ def link_rows(radio: Radio) -> Rows:
         propagation_ms=transport.propagation_ms,
         up=step.outside["link_up"],
         was_up=was["link_up"],
-        loss_expected_pct=100 * (1 - kept),
+        loss_expected_pct=100 * (1 - transport.unspoilt),
         bound_packets=network.link_queue_packets,
         bucket=step.controls["queue"] == TOKEN_BUCKET,
         offered_load=np.minimum(transport.offered_mbps / rate, 1e3),
@@ -49,7 +48,7 @@ def link_rows(radio: Radio) -> Rows:
         delay_base_ms=transport.propagation_ms + transport.waited_ms,
         held_kbit=transport.held_bits * 1e-3,
         excess_kbit=kbit * 1e-3 * (arriving - rate),
-        loss_base_pct=100 * (1 - step.outside["link_up"] * kept * fitting),
+        loss_base_pct=100 * (1 - transport.sound * fitting),
     )
     changes(rows, step, ("queue",))
     lagged(rows, step, "link", LAGGED)

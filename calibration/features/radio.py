@@ -15,7 +15,7 @@ from calibration.features.rows import Rows
 from calibration.features.step import Step
 from calibration.features.transport import Transport
 from calibration.fluid import MOST_MS, Fluid, efficiency, flow_through, sinr_of_mcs_db
-from calibration.network import FULL_BUFFER, SLEEP_MODES, SYMBOLS_PER_SLOT, Floats
+from calibration.network import DATAGRAM_BITS, FULL_BUFFER, SLEEP_MODES, SYMBOLS_PER_SLOT, Floats
 from calibration.sums import known, least_into, mean_into, picked, sum_into
 from calibration.trajectory import Table
 
@@ -227,7 +227,7 @@ class Radio:
         network = self.network
         share = (network.dl_share, network.ul_share)[direction]
         slots = self.at_user(network.scenario.interval_ms / (15 / self.scs_khz) * share)
-        packets = self.fluid.served_bits / np.minimum(network.row_packet_bits, 1.12e4)
+        packets = self.fluid.served_bits / np.minimum(network.row_packet_bits, DATAGRAM_BITS)
         ue, n_users = network.row_ue_of[direction], len(network.ue_names)
         got = sum_into(ue, self.fluid.share, n_users)
         return np.minimum(slots, sum_into(ue, packets, n_users) + got * slots)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.network import FULL_BUFFER, QUEUES, Floats
+from calibration.fluid import LEAST_MBPS
+from calibration.network import FULL_BUFFER, QUEUES, TCP_PACKET_BITS, Floats
 from calibration.sums import known, picked, sum_into
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 HEADER_BITS = 8 * (20 + 8 + 16)
 """IP, UDP and GTP-U with its extension, of each IP packet."""
 TOKEN_BUCKET = QUEUES.index("token_bucket")
-LEAST_MBPS = 1e-3
 LEAST_SHARE = 1e-9
 BUSY_PCT = 95.0
 """Utilisation from which on a link has had more to carry than it can."""
@@ -101,7 +101,11 @@ class Transport:
     @cached_property
     def offered_mbps(self) -> Floats:
         """What flows are going to send over each link direction."""
-        return self.link_sum(self._sent_bits * self._on_links) / self._radio.interval_kbit
+        return self._offered_bits / self._radio.interval_kbit
+
+    @cached_property
+    def _offered_bits(self) -> Floats:
+        return self.link_sum(self._sent_bits * self._on_links)
 
     @cached_property
     def arriving_mbps(self) -> Floats:
@@ -116,9 +120,13 @@ class Transport:
     @cached_property
     def sound(self) -> Floats:
         """Share of what comes to each link direction that neither loss nor cuts take."""
-        outside = self._step.outside
-        kept = (1 - self._network.link_loss_pct / 100) * (1 - outside["link_fault_loss"])
-        return np.asarray(kept * outside["link_up"])
+        return np.asarray(self.unspoilt * self._step.outside["link_up"])
+
+    @cached_property
+    def unspoilt(self) -> Floats:
+        """Share of what comes to each link direction, while it is up, that loss does not take."""
+        fault_loss = self._step.outside["link_fault_loss"]
+        return np.asarray((1 - self._network.link_loss_pct / 100) * (1 - fault_loss))
 
     @cached_property
     def _queue_bits(self) -> Floats:
@@ -132,20 +140,23 @@ class Transport:
         return self.offered_mbps * self._radio.interval_kbit + self._queue_bits
 
     @cached_property
+    def _room_bits(self) -> Floats:
+        """What each link direction can carry."""
+        return self.mbps * self._radio.interval_kbit
+
+    @cached_property
     def held_bits(self) -> Floats:
         """What waits at each link direction at the end, at most what its queue holds."""
         packets = self.link_sum(self._sent_bits / self._network.row_datagram_bits)
-        bits = self.link_sum(self._sent_bits * self._on_links)
-        packet_bits = np.where(packets > 0, bits / np.maximum(packets, LEAST_SHARE), 1.2e4)
+        each = self._offered_bits / np.maximum(packets, LEAST_SHARE)
+        packet_bits = np.where(packets > 0, each, TCP_PACKET_BITS)
         bound_bits = self._network.link_queue_packets * packet_bits
-        room_bits = self.mbps * self._radio.interval_kbit
-        return np.asarray(np.clip(self._coming_bits - room_bits, 0.0, bound_bits))
+        return np.asarray(np.clip(self._coming_bits - self._room_bits, 0.0, bound_bits))
 
     @cached_property
     def passing(self) -> Floats:
         """Share of what each link direction has to carry that passes, but for loss."""
-        room_bits = self.mbps * self._radio.interval_kbit
-        return np.asarray(np.minimum(room_bits / np.maximum(self._coming_bits, 1.0), 1.0))
+        return np.asarray(np.minimum(self._room_bits / np.maximum(self._coming_bits, 1.0), 1.0))
 
     @cached_property
     def kept(self) -> Floats:
